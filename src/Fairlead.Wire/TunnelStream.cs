@@ -1,0 +1,424 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Fairlead.Wire;
+
+/// <summary>
+/// A byte stream over a WebSocket of chunks: the only place that frames. One reader and any number of writers may use it at a time.
+/// <para>Reading: 0 bytes mean that the peer announced the end of its data. A tunnel that broke without that throws
+/// <see cref="TunnelAbortedException"/>, so that a cut stream is never taken for a whole one.</para>
+/// <para>Memory: nothing while a direction is idle; else one pooled buffer of 64 KiB for writing, and for reading one that holds the
+/// largest frame seen, 513 KiB at most. A slow reader stops reading from the connection, so TCP pushes back to the sender.</para>
+/// </summary>
+public sealed class TunnelStream : Stream
+{
+    private const int ReadBufferBytes = 64 * 1024;
+
+    private readonly Stream _transport;
+    private readonly TunnelEnd _end;
+    private readonly bool _peerKnowsEndOfData;
+    private readonly SemaphoreSlim _writing = new(1, 1);
+    private readonly PeriodicTimer _keepAliveTimer;
+    private readonly Task _keepAlive;
+
+    private byte[] _buffer = [];
+    private int _start;
+    private int _filled;
+    private bool _lastReadFilledBuffer;
+    private byte[] _fragments = [];
+    private int _fragmentBytes;
+    private bool _isInsideMessage;
+    private ReadOnlyMemory<byte> _unread;
+    private bool _inputEnded;
+    private bool _closeSent;
+    private bool _isBroken;
+
+    /// <summary>Takes over a connection on which the WebSocket upgrade is done.</summary>
+    /// <param name="transport">The connection; it is disposed with this stream.</param>
+    /// <param name="end">Which end this is.</param>
+    /// <param name="peerKnowsEndOfData">True when the peer sent <see cref="Protocol.TunnelHeader"/>; then a half-close is carried as a chunk.</param>
+    /// <param name="time">The clock of the keepalive.</param>
+    public TunnelStream(Stream transport, TunnelEnd end, bool peerKnowsEndOfData, TimeProvider time)
+    {
+        _transport = transport;
+        _end = end;
+        _peerKnowsEndOfData = peerKnowsEndOfData;
+        _keepAliveTimer = new PeriodicTimer(Protocol.KeepAliveInterval, time);
+        _keepAlive = KeepAliveAsync();
+    }
+
+    /// <summary>True when a half-close can be told to the peer, so that one direction may end and the other go on.</summary>
+    public bool CarriesHalfClose => _peerKnowsEndOfData;
+
+    /// <summary>True once the peer's close frame came: it neither sends nor reads any more.</summary>
+    public bool IsClosedByPeer { get; private set; }
+
+    /// <summary>Data bytes that came from the peer.</summary>
+    public long BytesRead { get; private set; }
+
+    /// <summary>Data bytes that were sent to the peer.</summary>
+    public long BytesWritten { get; private set; }
+
+    /// <inheritdoc/>
+    public override bool CanRead => true;
+
+    /// <inheritdoc/>
+    public override bool CanWrite => true;
+
+    /// <inheritdoc/>
+    public override bool CanSeek => false;
+
+    /// <summary>Not supported: a tunnel has no length.</summary>
+    public override long Length => throw new NotSupportedException();
+
+    /// <summary>Not supported: a tunnel has no position.</summary>
+    public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+
+    /// <inheritdoc/>
+    /// <exception cref="TunnelAbortedException">The tunnel broke before the end of the data was announced.</exception>
+    /// <exception cref="ProtocolException">The peer sent what is no chunk.</exception>
+    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        while (_unread.IsEmpty)
+        {
+            if (await ReadChunkAsync(cancellationToken).ConfigureAwait(false) is not { } chunk) return 0;
+            if (chunk.IsConnect) throw new ProtocolException("expected CONNECT in the first chunk only");
+            _unread = chunk.Data;
+        }
+
+        var bytes = Math.Min(buffer.Length, _unread.Length);
+        _unread[..bytes].CopyTo(buffer);
+        _unread = _unread[bytes..];
+        return bytes;
+    }
+
+    /// <summary>Reads the next chunk that is not a keepalive. Its data is valid until the next read.</summary>
+    /// <param name="cancellationToken">Cancels the wait; the stream stays whole and may be read again.</param>
+    /// <returns>The chunk, or null at the end of the peer's data.</returns>
+    /// <exception cref="TunnelAbortedException">The tunnel broke before the end of the data was announced.</exception>
+    /// <exception cref="ProtocolException">The peer sent what is no chunk.</exception>
+    public async ValueTask<Chunk?> ReadChunkAsync(CancellationToken cancellationToken)
+    {
+        while (!_inputEnded)
+        {
+            FrameHeader frame;
+            while (!FrameHeader.TryRead(_buffer.AsSpan(_start, _filled - _start), Protocol.MaxMessageBytes, out frame)
+                || _filled - _start < frame.HeaderBytes + frame.PayloadBytes)
+            {
+                await FillAsync(frame.HeaderBytes + frame.PayloadBytes, cancellationToken).ConfigureAwait(false);
+            }
+
+            var payload = TakePayload(frame);
+            if (frame.IsControl)
+            {
+                await HandleControlAsync(frame.Kind, payload, cancellationToken).ConfigureAwait(false);
+                continue;
+            }
+
+            if (!TryTakeMessage(frame, payload, out var message)) continue;
+            var chunk = Chunk.Parse(message);
+            if (chunk.EndOfData) _inputEnded = true;
+            if (chunk.Data.IsEmpty && !chunk.IsConnect) continue; // a keepalive, or the bare end of data
+            BytesRead += chunk.Data.Length;
+            return chunk;
+        }
+
+        ReturnReadBuffers();
+        return null;
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="TunnelAbortedException">The tunnel is closed or broken.</exception>
+    public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        while (!buffer.IsEmpty)
+        {
+            var bytes = Math.Min(buffer.Length, Protocol.PreferredChunkBytes);
+            await SendAsync(FrameKind.Binary, buffer[..bytes], isData: true, cancellationToken).ConfigureAwait(false);
+            BytesWritten += bytes;
+            buffer = buffer[bytes..];
+        }
+    }
+
+    /// <summary>Says that this end sends no more data. The other direction goes on where <see cref="CarriesHalfClose"/> is true; else the tunnel closes.</summary>
+    /// <param name="cancellationToken">Cancels the write, which breaks the tunnel.</param>
+    public ValueTask EndWriteAsync(CancellationToken cancellationToken) => _peerKnowsEndOfData
+        ? SendAsync(FrameKind.Binary, Chunk.EndOfDataMessage.ToArray(), isData: false, cancellationToken)
+        : CloseAsync(CloseCode.Normal, "", cancellationToken);
+
+    /// <summary>Sends the close frame, once; calls after the first do nothing. Nothing can be written afterwards.</summary>
+    /// <param name="code">Anything but <see cref="CloseCode.Normal"/> tells the peer that the data is cut.</param>
+    /// <param name="reason">For the peer's log, at most 123 bytes; longer text is cut.</param>
+    /// <param name="cancellationToken">Cancels the write, which breaks the tunnel.</param>
+    public async ValueTask CloseAsync(CloseCode code, string reason, CancellationToken cancellationToken)
+    {
+        if (_closeSent || _isBroken) return;
+        var payload = new byte[FrameHeader.MaxControlPayloadBytes];
+        BinaryPrimitives.WriteUInt16BigEndian(payload, (ushort)code);
+        Encoding.UTF8.GetEncoder().Convert(reason, payload.AsSpan(2), flush: true, out _, out var reasonBytes, out _);
+        await SendAsync(FrameKind.Close, payload.AsMemory(0, 2 + reasonBytes), isData: false, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Does nothing: every write is sent at once.</summary>
+    public override void Flush() { }
+
+    /// <summary>Does nothing: every write is sent at once.</summary>
+    /// <param name="cancellationToken">Not looked at.</param>
+    public override Task FlushAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <inheritdoc/>
+    public override async ValueTask DisposeAsync()
+    {
+        _keepAliveTimer.Dispose();
+        await _transport.DisposeAsync().ConfigureAwait(false);
+        await _keepAlive.ConfigureAwait(false);
+        _isBroken = true;
+        await base.DisposeAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>Not supported: the tunnel is asynchronous.</summary>
+    /// <param name="buffer">Not looked at.</param>
+    /// <param name="offset">Not looked at.</param>
+    /// <param name="count">Not looked at.</param>
+    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("the tunnel is read asynchronously");
+
+    /// <summary>Not supported: the tunnel is asynchronous.</summary>
+    /// <param name="buffer">Not looked at.</param>
+    /// <param name="offset">Not looked at.</param>
+    /// <param name="count">Not looked at.</param>
+    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException("the tunnel is written asynchronously");
+
+    /// <inheritdoc/>
+    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+    /// <inheritdoc/>
+    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+    /// <summary>Not supported: a tunnel cannot seek.</summary>
+    /// <param name="offset">Not looked at.</param>
+    /// <param name="origin">Not looked at.</param>
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+    /// <summary>Not supported: a tunnel has no length.</summary>
+    /// <param name="value">Not looked at.</param>
+    public override void SetLength(long value) => throw new NotSupportedException();
+
+    /// <summary>Not supported: dispose asynchronously.</summary>
+    /// <param name="disposing">True from Dispose.</param>
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            _isBroken = true;
+            _keepAliveTimer.Dispose();
+            _transport.Dispose();
+        }
+
+        base.Dispose(disposing);
+    }
+
+    private async ValueTask FillAsync(int frameBytes, CancellationToken cancellationToken)
+    {
+        if (_start == _filled)
+        {
+            _start = _filled = 0;
+            if (!_lastReadFilledBuffer && _buffer.Length > 0)
+            {
+                // An idle tunnel holds no buffer: give it back, and take one again when the zero-byte read says that bytes are there.
+                ReturnReadBuffers();
+                await _transport.ReadAsync(Memory<byte>.Empty, cancellationToken).ConfigureAwait(false);
+            }
+        }
+
+        MakeRoom(Math.Max(frameBytes, FrameHeader.MaxBytes));
+        int bytes;
+        try
+        {
+            bytes = await _transport.ReadAsync(_buffer.AsMemory(_filled), cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is IOException or ObjectDisposedException)
+        {
+            throw new TunnelAbortedException($"the connection that carries the tunnel broke: {e.Message}", e);
+        }
+
+        if (bytes == 0) throw new TunnelAbortedException("the connection that carries the tunnel ended without a close frame");
+        _filled += bytes;
+        _lastReadFilledBuffer = _filled == _buffer.Length;
+    }
+
+    private void MakeRoom(int wanted)
+    {
+        if (_buffer.Length - _start >= wanted && _filled < _buffer.Length) return;
+        var held = _buffer.AsSpan(_start, _filled - _start);
+        if (_buffer.Length >= wanted && _start > 0)
+        {
+            held.CopyTo(_buffer);
+        }
+        else
+        {
+            var larger = ArrayPool<byte>.Shared.Rent(Math.Max(wanted, ReadBufferBytes));
+            held.CopyTo(larger);
+            if (_buffer.Length > 0) ArrayPool<byte>.Shared.Return(_buffer);
+            _buffer = larger;
+        }
+
+        _filled -= _start;
+        _start = 0;
+    }
+
+    private void ReturnReadBuffers()
+    {
+        if (_buffer.Length > 0) ArrayPool<byte>.Shared.Return(_buffer);
+        _buffer = [];
+        _start = _filled = 0;
+        if (_isInsideMessage || _fragments.Length == 0) return;
+        ArrayPool<byte>.Shared.Return(_fragments);
+        _fragments = [];
+    }
+
+    private Memory<byte> TakePayload(FrameHeader frame)
+    {
+        // RFC 6455 §5.1: the client masks, the server does not; the other way round the connection must be failed.
+        if (frame.IsMasked != (_end == TunnelEnd.Gateway))
+            throw new ProtocolException(frame.IsMasked ? "expected frames without a mask from the gateway" : "expected masked frames from the relay");
+        var payload = _buffer.AsMemory(_start + frame.HeaderBytes, frame.PayloadBytes);
+        if (frame.IsMasked) FrameMask.Apply(payload.Span, payload.Span, frame.MaskKey);
+        _start += frame.HeaderBytes + frame.PayloadBytes;
+        return payload;
+    }
+
+    private bool TryTakeMessage(FrameHeader frame, ReadOnlyMemory<byte> payload, out ReadOnlyMemory<byte> message)
+    {
+        message = payload;
+        if (frame.Kind == FrameKind.Text) throw new ProtocolException("expected binary WebSocket messages, got text");
+        if ((frame.Kind == FrameKind.Continuation) != _isInsideMessage)
+            throw new ProtocolException(_isInsideMessage ? "expected the continuation of a WebSocket message" : "expected the beginning of a WebSocket message");
+        if (frame.IsFinal && !_isInsideMessage) return true;
+
+        if (!_isInsideMessage) _fragmentBytes = 0;
+        if (_fragmentBytes + payload.Length > Protocol.MaxMessageBytes)
+            throw new ProtocolException($"expected a WebSocket message of at most {Protocol.MaxMessageBytes} bytes");
+        if (_fragments.Length < _fragmentBytes + payload.Length)
+        {
+            var larger = ArrayPool<byte>.Shared.Rent(Math.Max(_fragmentBytes + payload.Length, ReadBufferBytes));
+            _fragments.AsSpan(0, _fragmentBytes).CopyTo(larger);
+            if (_fragments.Length > 0) ArrayPool<byte>.Shared.Return(_fragments);
+            _fragments = larger;
+        }
+
+        payload.CopyTo(_fragments.AsMemory(_fragmentBytes));
+        _fragmentBytes += payload.Length;
+        _isInsideMessage = !frame.IsFinal;
+        message = _fragments.AsMemory(0, _fragmentBytes);
+        return frame.IsFinal;
+    }
+
+    private async ValueTask HandleControlAsync(FrameKind kind, Memory<byte> payload, CancellationToken cancellationToken)
+    {
+        if (kind == FrameKind.Ping) await SendAsync(FrameKind.Pong, payload, isData: false, cancellationToken).ConfigureAwait(false);
+        if (kind != FrameKind.Close) return;
+
+        if (payload.Length == 1) throw new ProtocolException("expected a close frame of 0 or of at least 2 bytes");
+        var code = payload.Length == 0 ? (int)CloseCode.Normal : BinaryPrimitives.ReadUInt16BigEndian(payload.Span);
+        var reason = payload.Length > 2 ? HostPort.Printable(Encoding.UTF8.GetString(payload.Span[2..])) : "no reason given";
+        IsClosedByPeer = true;
+        _inputEnded = true;
+        try
+        {
+            await CloseAsync(CloseCode.Normal, "", cancellationToken).ConfigureAwait(false);
+        }
+        catch (TunnelAbortedException)
+        {
+            // The peer said all it had to say and may have left; nobody waits for this answer.
+        }
+
+        if (code != (int)CloseCode.Normal) throw new TunnelAbortedException($"the peer cut the tunnel: code {code}, {reason}");
+    }
+
+    private async ValueTask SendAsync(FrameKind kind, ReadOnlyMemory<byte> payload, bool isData, CancellationToken cancellationToken)
+    {
+        await _writing.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await SendLockedAsync(kind, payload, isData, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            _writing.Release();
+        }
+    }
+
+    private async ValueTask SendLockedAsync(FrameKind kind, ReadOnlyMemory<byte> payload, bool isData, CancellationToken cancellationToken)
+    {
+        if (_closeSent || _isBroken) throw new TunnelAbortedException("the tunnel is closed");
+        var frame = ArrayPool<byte>.Shared.Rent(FrameHeader.MaxBytes + Chunk.MaxHeaderBytes + payload.Length);
+        var isWhole = false;
+        try
+        {
+            var bytes = WriteFrame(frame, kind, payload.Span, isData);
+            if (kind == FrameKind.Close) _closeSent = true;
+            await _transport.WriteAsync(frame.AsMemory(0, bytes), cancellationToken).ConfigureAwait(false);
+            isWhole = true;
+        }
+        catch (Exception e) when (e is IOException or ObjectDisposedException)
+        {
+            throw new TunnelAbortedException($"the connection that carries the tunnel broke: {e.Message}", e);
+        }
+        finally
+        {
+            // Half a frame on the wire cannot be taken back: whatever followed would be read as its rest.
+            if (!isWhole) _isBroken = true;
+            ArrayPool<byte>.Shared.Return(frame);
+        }
+    }
+
+    private int WriteFrame(Span<byte> frame, FrameKind kind, ReadOnlySpan<byte> payload, bool isData)
+    {
+        Span<byte> chunkHead = stackalloc byte[Chunk.MaxHeaderBytes];
+        var chunkHeadBytes = isData ? Chunk.WriteHeader(chunkHead, payload.Length) : 0;
+        var isMasked = _end == TunnelEnd.Relay;
+        // RFC 6455 §5.3: a key that cannot be guessed, fresh for each frame.
+        Span<byte> key = stackalloc byte[4];
+        if (isMasked) RandomNumberGenerator.Fill(key);
+        var maskKey = BitConverter.ToUInt32(key);
+        var headBytes = FrameHeader.Write(frame, kind, chunkHeadBytes + payload.Length, isMasked, maskKey);
+        var body = frame.Slice(headBytes, chunkHeadBytes + payload.Length);
+        if (isMasked)
+        {
+            FrameMask.Apply(chunkHead[..chunkHeadBytes], body, maskKey);
+            FrameMask.Apply(payload, body[chunkHeadBytes..], maskKey, chunkHeadBytes);
+        }
+        else
+        {
+            chunkHead[..chunkHeadBytes].CopyTo(body);
+            payload.CopyTo(body[chunkHeadBytes..]);
+        }
+
+        return headBytes + body.Length;
+    }
+
+    private async Task KeepAliveAsync()
+    {
+        while (await _keepAliveTimer.WaitForNextTickAsync().ConfigureAwait(false))
+        {
+            // Somebody is writing right now: the line is not idle.
+            if (_closeSent || !await _writing.WaitAsync(0).ConfigureAwait(false)) continue;
+            try
+            {
+                await SendLockedAsync(FrameKind.Binary, Chunk.KeepAlive.ToArray(), isData: false, CancellationToken.None).ConfigureAwait(false);
+            }
+            catch (TunnelAbortedException)
+            {
+                return;
+            }
+            finally
+            {
+                _writing.Release();
+            }
+        }
+    }
+}
