@@ -230,24 +230,27 @@ public sealed class TunnelStream : Stream
             {
                 // An idle tunnel holds no buffer: give it back, and take one again when the zero-byte read says that bytes are there.
                 ReturnReadBuffers();
-                await _transport.ReadAsync(Memory<byte>.Empty, cancellationToken).ConfigureAwait(false);
+                await ReadTransportAsync(Memory<byte>.Empty, cancellationToken).ConfigureAwait(false);
             }
         }
 
         MakeRoom(Math.Max(frameBytes, FrameHeader.MaxBytes));
-        int bytes;
+        var bytes = await ReadTransportAsync(_buffer.AsMemory(_filled), cancellationToken).ConfigureAwait(false);
+        if (bytes == 0) throw new TunnelAbortedException("the connection that carries the tunnel ended without a close frame");
+        _filled += bytes;
+        _lastReadFilledBuffer = _filled == _buffer.Length;
+    }
+
+    private async ValueTask<int> ReadTransportAsync(Memory<byte> buffer, CancellationToken cancellationToken)
+    {
         try
         {
-            bytes = await _transport.ReadAsync(_buffer.AsMemory(_filled), cancellationToken).ConfigureAwait(false);
+            return await _transport.ReadAsync(buffer, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException)
         {
             throw new TunnelAbortedException($"the connection that carries the tunnel broke: {e.Message}", e);
         }
-
-        if (bytes == 0) throw new TunnelAbortedException("the connection that carries the tunnel ended without a close frame");
-        _filled += bytes;
-        _lastReadFilledBuffer = _filled == _buffer.Length;
     }
 
     private void MakeRoom(int wanted)
