@@ -103,13 +103,7 @@ public sealed class TunnelStream : Stream
     {
         while (!_inputEnded)
         {
-            FrameHeader frame;
-            while (!FrameHeader.TryRead(_buffer.AsSpan(_start, _filled - _start), Protocol.MaxMessageBytes, out frame)
-                || _filled - _start < frame.HeaderBytes + frame.PayloadBytes)
-            {
-                await FillAsync(frame.HeaderBytes + frame.PayloadBytes, cancellationToken).ConfigureAwait(false);
-            }
-
+            var frame = await ReadFrameAsync(cancellationToken).ConfigureAwait(false);
             var payload = TakePayload(frame);
             if (frame.IsControl)
             {
@@ -125,8 +119,30 @@ public sealed class TunnelStream : Stream
             return chunk;
         }
 
-        ReturnReadBuffers();
+        // What came behind the end of the data, a close frame say, is kept.
+        if (_start == _filled) ReturnReadBuffers();
         return null;
+    }
+
+    /// <summary>
+    /// Waits, after reading has come to the end of the peer's data, until the peer's close frame came. Pings are answered meanwhile. Who still writes
+    /// learns so that nobody reads any more; who has sent its own close frame, that all it sent has arrived.
+    /// </summary>
+    /// <param name="cancellationToken">Cancels the wait.</param>
+    /// <exception cref="TunnelAbortedException">The tunnel broke.</exception>
+    /// <exception cref="ProtocolException">The peer sent data after its end.</exception>
+    public async ValueTask WaitForCloseAsync(CancellationToken cancellationToken)
+    {
+        while (!IsClosedByPeer)
+        {
+            var frame = await ReadFrameAsync(cancellationToken).ConfigureAwait(false);
+            var payload = TakePayload(frame);
+            if (frame.IsControl) await HandleControlAsync(frame.Kind, payload, cancellationToken).ConfigureAwait(false);
+            else if (TryTakeMessage(frame, payload, out var message) && !Chunk.Parse(message).Data.IsEmpty)
+                throw new ProtocolException("expected no data after the end of data");
+        }
+
+        ReturnReadBuffers();
     }
 
     /// <inheritdoc/>
@@ -219,6 +235,18 @@ public sealed class TunnelStream : Stream
         }
 
         base.Dispose(disposing);
+    }
+
+    private async ValueTask<FrameHeader> ReadFrameAsync(CancellationToken cancellationToken)
+    {
+        FrameHeader frame;
+        while (!FrameHeader.TryRead(_buffer.AsSpan(_start, _filled - _start), Protocol.MaxMessageBytes, out frame)
+            || _filled - _start < frame.HeaderBytes + frame.PayloadBytes)
+        {
+            await FillAsync(frame.HeaderBytes + frame.PayloadBytes, cancellationToken).ConfigureAwait(false);
+        }
+
+        return frame;
     }
 
     private async ValueTask FillAsync(int frameBytes, CancellationToken cancellationToken)
