@@ -38,7 +38,12 @@ static async Task<int> ServeAsync(string configFile, bool isLocal, string? sessi
     {
         return 0;
     }
-    catch (Exception e) when (e is ConfigException or InvalidDataException or IOException or UnauthorizedAccessException)
+    catch (ConfigException e)
+    {
+        await Console.Error.WriteLineAsync($"fairlead-gateway: the configuration does not load\n{e.Message}");
+        return configurationError;
+    }
+    catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
     {
         await Console.Error.WriteLineAsync($"fairlead-gateway: {e.Message}");
         return configurationError;
