@@ -34,6 +34,7 @@ internal sealed class TunnelConnection
         _stream = stream;
         _early = early;
         ConnectionId = tunnel.Id;
+        Transport = this;
         Output = PipeWriter.Create(stream, new StreamPipeWriterOptions(leaveOpen: true));
         Features.Set(tunnel);
         Features.Set<IConnectionIdFeature>(this);
@@ -49,7 +50,8 @@ internal sealed class TunnelConnection
 
     public override IDictionary<object, object?> Items { get; set; } = new ConnectionItems();
 
-    public override IDuplexPipe Transport { get => this; set => throw new NotSupportedException("a tunnel has one transport"); }
+    /// <summary>The tunnel's bytes, until TLS puts its own pipe in their place.</summary>
+    public override IDuplexPipe Transport { get; set; }
 
     public override CancellationToken ConnectionClosed { get => _closed.Token; set => throw new NotSupportedException("a tunnel closes itself"); }
 
