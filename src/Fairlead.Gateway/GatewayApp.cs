@@ -91,8 +91,9 @@ internal sealed class GatewayApp : IAsyncDisposable
     /// <summary>Stops taking tunnels, gives open requests ten seconds, then cuts them.</summary>
     public async ValueTask DisposeAsync()
     {
-        await _outer.StopAsync();
+        // The inner server first: it lets open requests end, closes the others, and so ends their tunnels; a tunnel that comes meanwhile is refused.
         await _inner.StopAsync();
+        await _outer.StopAsync();
         await _outer.DisposeAsync();
         await _inner.DisposeAsync();
         _clients.Dispose();
