@@ -56,7 +56,7 @@ internal sealed class RawPeer : IAsyncDisposable
             }
             catch (Exception e) when (e is SocketException or InvalidOperationException)
             {
-                return;
+                return; // stopped: before the accept began, or while it waited
             }
 
             using (client)
