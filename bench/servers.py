@@ -91,6 +91,7 @@ class Server:
 
     def cpu(self):
         """User and system seconds so far."""
+        self.check()
         total = 0
         for pid in self.pids():
             with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
@@ -100,6 +101,7 @@ class Server:
 
     def memory(self):
         """Resident and proportional KiB; the latter None where this user may not see it, as our programs keep their memory private."""
+        self.check()
         rss = pss = None
         try:
             with open(f"/proc/{self.process.pid}/smaps_rollup", encoding="ascii") as file:
@@ -115,6 +117,7 @@ class Server:
 
     def descriptors(self):
         """How many files and sockets are open; None where this user may not see it."""
+        self.check()
         try:
             return len(os.listdir(f"/proc/{self.process.pid}/fd"))
         except PermissionError:
