@@ -38,6 +38,18 @@ internal sealed class OriginCa : IDisposable
         return signed.CopyWithPrivateKey(key);
     }
 
+    /// <summary>A certificate that vouches for itself.</summary>
+    public static X509Certificate2 IssueSelfSigned(string host)
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest($"CN={host}", key, HashAlgorithmName.SHA256);
+        var names = new SubjectAlternativeNameBuilder();
+        names.AddDnsName(host);
+        request.CertificateExtensions.Add(names.Build());
+        var now = TimeProvider.System.GetUtcNow();
+        return request.CreateSelfSigned(now.AddHours(-1), now.AddHours(1));
+    }
+
     public void Dispose()
     {
         Root.Dispose();

@@ -38,10 +38,10 @@ internal sealed class RawOrigin : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (_stop.IsCancellationRequested) return;
         await _stop.CancelAsync();
         await _accepting;
         _listener.Dispose();
-        _stop.Dispose();
     }
 
     private async Task AcceptAsync(Func<Stream, Task> serve)
