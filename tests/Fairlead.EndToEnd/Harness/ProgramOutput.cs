@@ -57,6 +57,9 @@ internal sealed class ProgramOutput
     public Task WaitForAsync(string text, CancellationToken cancellationToken) =>
         WaitForAsync(all => all.Contains(text, StringComparison.Ordinal) ? all : null, cancellationToken);
 
+    public Task WaitForBytesAsync(int count, CancellationToken cancellationToken) =>
+        WaitForAsync(_ => Bytes.Length >= count ? this : null, cancellationToken);
+
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private void Append(ReadOnlySpan<byte> bytes, bool ended)

@@ -14,6 +14,7 @@ internal static class ByteEndpoints
         var count = long.Parse((string)context.Request.RouteValues["count"]!, CultureInfo.InvariantCulture);
         var key = context.Request.Query["key"].ToString();
         if (!context.Request.Query.ContainsKey("chunked")) context.Response.ContentLength = count;
+        await using var registration = context.RequestAborted.Register(() => origin.Signals.Raise($"aborted {key}"));
         var block = new byte[TestPattern.BlockBytes];
         for (long offset = 0; offset < count; offset += block.Length)
         {
