@@ -1,1 +1,114 @@
-return 0;
+using System.Collections;
+using System.CommandLine;
+using Fairlead.Wire;
+
+namespace Fairlead.Relay;
+
+/// <summary>The verbs of `fairlead` and their options.</summary>
+internal static class Program
+{
+    private static readonly Option<string?> Gateway = Text("--gateway", "URL", "The gateway's address, http or https; a path is kept as prefix. [FAIRLEAD_GATEWAY, ANTHROPIC_BASE_URL]");
+    private static readonly Option<string?> GatewayCa = Text("--gateway-ca", "FILE", "PEM roots that alone are trusted for an https gateway; default: the system's. [FAIRLEAD_GATEWAY_CA]");
+    private static readonly Option<string?> SessionId = Text("--session-id", "ID", "The session's id. [FAIRLEAD_SESSION_ID, CLAUDE_CODE_REMOTE_SESSION_ID]");
+    private static readonly Option<string?> TokenFile = Text("--token-file", "FILE", "Where the session's token waits; it is removed once the relay listens. Default /run/ccr/session_token. [FAIRLEAD_TOKEN_FILE]");
+    private static readonly Option<string?> CaBundle = Text("--ca-bundle", "FILE", "Where the CA bundle for tools is written. Default ~/.ccr/ca-bundle.crt. [FAIRLEAD_CA_BUNDLE]");
+    private static readonly Option<string?> Port = Text("--port", "N", "Port on 127.0.0.1. Default 0: a free one. [FAIRLEAD_PORT]");
+    private static readonly Option<string?> NoProxyAdd = Text("--no-proxy-add", "LIST", "Hosts that tools reach directly, on top of the default list. [FAIRLEAD_NO_PROXY_ADD]");
+    private static readonly Option<string?> NoProxySet = Text("--no-proxy-set", "LIST", "Hosts that tools reach directly, instead of the default list. [FAIRLEAD_NO_PROXY_SET]");
+    private static readonly Option<string?> Fail = Text("--fail", "open|closed", "When the proxy cannot be had: run the command without it, or start nothing (exit 78). Default open. [FAIRLEAD_FAIL]");
+    private static readonly Option<string?> StateDirectory = Text("--state-dir", "DIR", "Where `relay` leaves the environment for `env`. Default ~/.fairlead. [FAIRLEAD_STATE_DIR]");
+    private static readonly Option<int?> MaxTunnels = new("--max-tunnels") { HelpName = "N", Description = "Tunnels open at a time; the next is answered 503. Default 1024." };
+    private static readonly Option<bool> Verbose = new("--verbose") { Description = "One line on stderr for each tunnel." };
+    private static readonly Option<string?> Local = Text("--local", "FILE", "Start a fairlead-gateway with this configuration for the command alone. Nothing is started when that fails.");
+    private static readonly Option<string?> Session = Text("--session", "ID", "With --local: which session of the configuration to be.");
+    private static readonly Option<string?> EnvironmentFile = Text("--env-file", "FILE", "A second file for the environment that tools need.");
+    private static readonly Argument<string[]> CommandLine = new("command") { Arity = ArgumentArity.OneOrMore, HelpName = "command [args...]", Description = "The command to run; write -- before it." };
+
+    public static async Task<int> Main(string[] args)
+    {
+        // The child gets what we got: captured before anything of ours changes it.
+        var environment = CaptureEnvironment();
+        var configuration = new ParserConfiguration { ResponseFileTokenReplacer = null, EnablePosixBundling = false };
+        var parsed = Describe(environment).Parse(args, configuration);
+        // ProcessTerminationTimeout: signals are ours to handle, `run` passes them on.
+        var invocation = new InvocationConfiguration { ProcessTerminationTimeout = null, EnableDefaultExceptionHandler = false };
+        try
+        {
+            if (parsed.Errors.Count == 0 || parsed.Action is System.CommandLine.Help.HelpAction) return await parsed.InvokeAsync(invocation);
+            foreach (var error in parsed.Errors) await Console.Error.WriteLineAsync($"fairlead: {error.Message}");
+            await Console.Error.WriteLineAsync($"fairlead: see `{Name(parsed)} --help`");
+        }
+        catch (OptionException e)
+        {
+            await Console.Error.WriteLineAsync($"fairlead: {e.Message}");
+        }
+
+        return ExitCodes.Usage;
+    }
+
+    private static RootCommand Describe(IReadOnlyDictionary<string, string> environment)
+    {
+        Option[] shared = [Gateway, GatewayCa, SessionId, TokenFile, CaBundle, Port, NoProxyAdd, NoProxySet, Fail, StateDirectory, MaxTunnels, Verbose];
+
+        var run = new Command("run", "Runs one command with the proxy: starts a relay, gives the command its environment, and ends with the command's exit code.") { CommandLine, Local, Session };
+        run.SetAction((parsed, cancellationToken) =>
+        {
+            var options = RelayOptions.From(Flags(parsed), environment);
+            var verb = new RunVerb(environment, new RelayLog(Console.Error, parsed.GetValue(Verbose)));
+            var command = parsed.GetValue(CommandLine)!;
+            // The parser takes an option that it does not know for the command.
+            if (command[0].StartsWith('-')) throw new OptionException($"unknown option {HostPort.Printable(command[0])}; see `fairlead run --help`");
+            if (parsed.GetValue(Local) is { } file) return verb.RunLocallyAsync(options, file, parsed.GetValue(Session), command, cancellationToken);
+            if (parsed.GetValue(Session) is not null) throw new OptionException("--session: goes with --local; the id of a session at a remote gateway is --session-id");
+            return verb.RunAsync(options, command, cancellationToken);
+        });
+
+        var relay = new Command("relay", "Runs a relay by itself until SIGTERM or SIGINT; `fairlead env` tells tools how to use it.") { EnvironmentFile };
+        relay.SetAction((parsed, cancellationToken) =>
+            new RelayVerb(environment, new RelayLog(Console.Error, parsed.GetValue(Verbose)))
+                .RunAsync(RelayOptions.From(Flags(parsed), environment), parsed.GetValue(EnvironmentFile), cancellationToken));
+
+        foreach (var option in shared)
+        {
+            run.Options.Add(option);
+            relay.Options.Add(option);
+        }
+
+        var env = new Command("env", "Prints the environment of a running `fairlead relay` for a shell: eval \"$(fairlead env)\".") { StateDirectory };
+        env.SetAction(async (parsed, cancellationToken) =>
+        {
+            var (lines, problem) = await StateFile.ReadAsync(RelayOptions.StateDirectoryFrom(parsed.GetValue(StateDirectory), environment), cancellationToken);
+            if (lines is null) await Console.Error.WriteLineAsync($"fairlead: {problem}");
+            else Console.Out.Write(lines);
+            return lines is null ? ExitCodes.Failure : ExitCodes.Success;
+        });
+
+        return new RootCommand("The container's side of Fairlead: an HTTP CONNECT proxy on 127.0.0.1 that carries each tunnel to a gateway.") { run, relay, env };
+    }
+
+    private static RelayFlags Flags(ParseResult parsed) => new()
+    {
+        Gateway = parsed.GetValue(Gateway),
+        GatewayCa = parsed.GetValue(GatewayCa),
+        SessionId = parsed.GetValue(SessionId),
+        TokenFile = parsed.GetValue(TokenFile),
+        CaBundle = parsed.GetValue(CaBundle),
+        Port = parsed.GetValue(Port),
+        NoProxyAdd = parsed.GetValue(NoProxyAdd),
+        NoProxySet = parsed.GetValue(NoProxySet),
+        Fail = parsed.GetValue(Fail),
+        StateDirectory = parsed.GetValue(StateDirectory),
+        MaxTunnels = parsed.GetValue(MaxTunnels),
+    };
+
+    private static string Name(ParseResult parsed) => parsed.CommandResult.Command is RootCommand ? "fairlead" : $"fairlead {parsed.CommandResult.Command.Name}";
+
+    private static Option<string?> Text(string name, string value, string description) => new(name) { HelpName = value, Description = description };
+
+    private static Dictionary<string, string> CaptureEnvironment()
+    {
+        var environment = new Dictionary<string, string>();
+        foreach (DictionaryEntry entry in Environment.GetEnvironmentVariables()) environment[(string)entry.Key] = (string?)entry.Value ?? "";
+        return environment;
+    }
+}

@@ -119,6 +119,14 @@ public sealed record HostPort
         if (!Ascii.IsValid(host))
         {
             // RFC 5891: a name of another script travels as punycode; the result is checked like any other name.
+            // Without ICU, IdnMapping folds no case and refuses no character, so both are done here.
+            host = host.ToLowerInvariant();
+            foreach (var rune in host.EnumerateRunes())
+            {
+                if (!rune.IsAscii && !IsIdnDot(rune) && !IsIdnLetter(rune))
+                    return Fail(out problem, $"expected letters and digits in a host name, got '{Printable(host)}'");
+            }
+
             try
             {
                 host = Idn.GetAscii(host);
@@ -176,6 +184,14 @@ public sealed record HostPort
         problem = null;
         return true;
     }
+
+    // RFC 3490 §3.1: the ideographic, the full-width and the half-width full stop separate labels like '.'.
+    private static bool IsIdnDot(Rune rune) => rune.Value is '\u3002' or '\uff0e' or '\uff61';
+
+    // RFC 5892 §2.1: letters, digits and marks. §2.2: no other spelling of a character, as the half- and full-width forms are.
+    private static bool IsIdnLetter(Rune rune) => rune.Value is not (>= 0xff00 and <= 0xffef) && Rune.GetUnicodeCategory(rune)
+        is UnicodeCategory.LowercaseLetter or UnicodeCategory.OtherLetter or UnicodeCategory.ModifierLetter
+        or UnicodeCategory.DecimalDigitNumber or UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark;
 
     private static bool IsNumber(string label)
     {

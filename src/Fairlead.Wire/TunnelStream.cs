@@ -103,13 +103,7 @@ public sealed class TunnelStream : Stream
     {
         while (!_inputEnded)
         {
-            FrameHeader frame;
-            while (!FrameHeader.TryRead(_buffer.AsSpan(_start, _filled - _start), Protocol.MaxMessageBytes, out frame)
-                || _filled - _start < frame.HeaderBytes + frame.PayloadBytes)
-            {
-                await FillAsync(frame.HeaderBytes + frame.PayloadBytes, cancellationToken).ConfigureAwait(false);
-            }
-
+            var frame = await ReadFrameAsync(cancellationToken).ConfigureAwait(false);
             var payload = TakePayload(frame);
             if (frame.IsControl)
             {
@@ -125,8 +119,30 @@ public sealed class TunnelStream : Stream
             return chunk;
         }
 
-        ReturnReadBuffers();
+        // What came behind the end of the data, a close frame say, is kept.
+        if (_start == _filled) ReturnReadBuffers();
         return null;
+    }
+
+    /// <summary>
+    /// Waits, after reading has come to the end of the peer's data, until the peer's close frame came. Pings are answered meanwhile. Who still writes
+    /// learns so that nobody reads any more; who has sent its own close frame, that all it sent has arrived.
+    /// </summary>
+    /// <param name="cancellationToken">Cancels the wait.</param>
+    /// <exception cref="TunnelAbortedException">The tunnel broke.</exception>
+    /// <exception cref="ProtocolException">The peer sent data after its end.</exception>
+    public async ValueTask WaitForCloseAsync(CancellationToken cancellationToken)
+    {
+        while (!IsClosedByPeer)
+        {
+            var frame = await ReadFrameAsync(cancellationToken).ConfigureAwait(false);
+            var payload = TakePayload(frame);
+            if (frame.IsControl) await HandleControlAsync(frame.Kind, payload, cancellationToken).ConfigureAwait(false);
+            else if (TryTakeMessage(frame, payload, out var message) && !Chunk.Parse(message).Data.IsEmpty)
+                throw new ProtocolException("expected no data after the end of data");
+        }
+
+        ReturnReadBuffers();
     }
 
     /// <inheritdoc/>
@@ -221,6 +237,18 @@ public sealed class TunnelStream : Stream
         base.Dispose(disposing);
     }
 
+    private async ValueTask<FrameHeader> ReadFrameAsync(CancellationToken cancellationToken)
+    {
+        FrameHeader frame;
+        while (!FrameHeader.TryRead(_buffer.AsSpan(_start, _filled - _start), Protocol.MaxMessageBytes, out frame)
+            || _filled - _start < frame.HeaderBytes + frame.PayloadBytes)
+        {
+            await FillAsync(frame.HeaderBytes + frame.PayloadBytes, cancellationToken).ConfigureAwait(false);
+        }
+
+        return frame;
+    }
+
     private async ValueTask FillAsync(int frameBytes, CancellationToken cancellationToken)
     {
         if (_start == _filled)
@@ -230,24 +258,27 @@ public sealed class TunnelStream : Stream
             {
                 // An idle tunnel holds no buffer: give it back, and take one again when the zero-byte read says that bytes are there.
                 ReturnReadBuffers();
-                await _transport.ReadAsync(Memory<byte>.Empty, cancellationToken).ConfigureAwait(false);
+                await ReadTransportAsync(Memory<byte>.Empty, cancellationToken).ConfigureAwait(false);
             }
         }
 
         MakeRoom(Math.Max(frameBytes, FrameHeader.MaxBytes));
-        int bytes;
+        var bytes = await ReadTransportAsync(_buffer.AsMemory(_filled), cancellationToken).ConfigureAwait(false);
+        if (bytes == 0) throw new TunnelAbortedException("the connection that carries the tunnel ended without a close frame");
+        _filled += bytes;
+        _lastReadFilledBuffer = _filled == _buffer.Length;
+    }
+
+    private async ValueTask<int> ReadTransportAsync(Memory<byte> buffer, CancellationToken cancellationToken)
+    {
         try
         {
-            bytes = await _transport.ReadAsync(_buffer.AsMemory(_filled), cancellationToken).ConfigureAwait(false);
+            return await _transport.ReadAsync(buffer, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException)
         {
             throw new TunnelAbortedException($"the connection that carries the tunnel broke: {e.Message}", e);
         }
-
-        if (bytes == 0) throw new TunnelAbortedException("the connection that carries the tunnel ended without a close frame");
-        _filled += bytes;
-        _lastReadFilledBuffer = _filled == _buffer.Length;
     }
 
     private void MakeRoom(int wanted)

@@ -1,0 +1,36 @@
+using System.Net;
+using Fairlead.Gateway.Sessions;
+using Fairlead.Gateway.Upstream;
+
+namespace Fairlead.Gateway.Configuration;
+
+/// <summary>Everything the gateway was told, checked.</summary>
+internal sealed record GatewayOptions
+{
+    public required ListenOptions Listen { get; init; }
+
+    /// <summary>Where the CA's key and certificate are kept.</summary>
+    public required string CaDirectory { get; init; }
+
+    public required IReadOnlyList<Session> Sessions { get; init; }
+
+    public required string AuditFile { get; init; }
+
+    public UpstreamOptions Upstream { get; init; } = new();
+
+    /// <summary>The environment variables that hold secrets or tokens, which no workload may see.</summary>
+    public IReadOnlyList<string> SecretVariables { get; init; } = [];
+
+    /// <summary>What is not wrong but worth a look.</summary>
+    public IReadOnlyList<string> Warnings { get; init; } = [];
+
+    /// <summary>Where relays arrive.</summary>
+    /// <param name="EndPoint">The address; port 0 takes a free one.</param>
+    /// <param name="PathPrefix">Empty, or a path such as <c>/edge</c>, below which the endpoints are.</param>
+    /// <param name="CertificateFile">PEM chain of the gateway's own certificate, for https; else null.</param>
+    /// <param name="KeyFile">PEM key of it, for https; else null.</param>
+    internal sealed record ListenOptions(IPEndPoint EndPoint, string PathPrefix, string? CertificateFile, string? KeyFile)
+    {
+        public bool IsHttps => CertificateFile is not null;
+    }
+}

@@ -1,0 +1,21 @@
+using Fairlead.Wire;
+
+namespace Fairlead.Gateway.Credentials;
+
+/// <summary>The credentials of one session.</summary>
+internal sealed class CredentialSet(IReadOnlyList<Credential> credentials)
+{
+    public static CredentialSet Empty { get; } = new([]);
+
+    /// <summary>Those that are bound to a destination. Two of them never set the same header: such a configuration does not load.</summary>
+    public IReadOnlyList<Credential> For(HostPort destination)
+    {
+        List<Credential>? bound = null;
+        foreach (var credential in credentials)
+        {
+            if (credential.IsBoundTo(destination)) (bound ??= []).Add(credential);
+        }
+
+        return bound ?? (IReadOnlyList<Credential>)[];
+    }
+}

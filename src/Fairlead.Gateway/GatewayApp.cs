@@ -1,0 +1,203 @@
+using System.Net;
+using System.Reflection;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
+using Fairlead.Gateway.Audit;
+using Fairlead.Gateway.Configuration;
+using Fairlead.Gateway.Interception;
+using Fairlead.Gateway.Sessions;
+using Fairlead.Gateway.Tunnels;
+using Fairlead.Gateway.Upstream;
+using Fairlead.Wire;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+
+[assembly: System.Runtime.Versioning.SupportedOSPlatform("linux")]
+
+namespace Fairlead.Gateway;
+
+/// <summary>
+/// Composition only. Two servers that share no listener and no route: the outer one, where relays arrive, and the inner one, whose connections
+/// are tunnels. So nothing that is asked inside a tunnel can reach an endpoint of the gateway.
+/// </summary>
+internal sealed class GatewayApp : IAsyncDisposable
+{
+    private const int PrSetDumpable = 4;
+    private const int LargestHeadBytes = 256 * 1024;
+    private static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(10);
+
+    private readonly WebApplication _outer;
+    private readonly WebApplication _inner;
+    private readonly AuditLog _audit;
+    private readonly UpstreamClients _clients;
+    private readonly CertificateAuthority _authority;
+
+    private GatewayApp(WebApplication outer, WebApplication inner, AuditLog audit, UpstreamClients clients, CertificateAuthority authority) =>
+        (_outer, _inner, _audit, _clients, _authority) = (outer, inner, audit, clients, authority);
+
+    /// <summary>The base address that relays are given.</summary>
+    public string Address { get; private set; } = "";
+
+    /// <exception cref="InvalidDataException">The CA's directory or the gateway's certificate cannot be used.</exception>
+    /// <exception cref="IOException">A file or the port cannot be used.</exception>
+    public static async Task<GatewayApp> StartAsync(GatewayOptions options, CancellationToken cancellationToken)
+    {
+        var time = TimeProvider.System;
+        var outerBuilder = NewBuilder();
+        var innerBuilder = NewBuilder();
+        var listener = new TunnelListener();
+        using var startLog = LoggerFactory.Create(ConfigureLogging);
+        var logger = startLog.CreateLogger<GatewayApp>();
+        KeepMemoryPrivate(logger);
+        foreach (var warning in options.Warnings) logger.ConfigWarning(warning);
+
+        var authority = CertificateAuthority.OpenOrCreate(options.CaDirectory, time);
+        var audit = AuditLog.Open(options.AuditFile, startLog.CreateLogger<AuditLog>());
+        var dialer = new UpstreamDialer(options.Upstream, time);
+        var clients = new UpstreamClients(dialer);
+
+        var inner = BuildInner(innerBuilder, listener, new TlsInterception(new LeafCertificates(authority, time)));
+        var handler = new RequestHandler(new Forwarder(clients, options.Upstream), audit, time, inner.Services.GetRequiredService<ILogger<RequestHandler>>());
+        inner.Run(handler.HandleAsync);
+
+        var outer = BuildOuter(outerBuilder, options.Listen);
+        var endpoint = new TunnelEndpoint(new SessionRegistry(options.Sessions), listener, dialer, audit, time, outer.Services.GetRequiredService<ILogger<TunnelEndpoint>>());
+        outer.Run(context => RouteAsync(context, options.Listen.PathPrefix, endpoint, authority));
+
+        var app = new GatewayApp(outer, inner, audit, clients, authority);
+        try
+        {
+            await inner.StartAsync(cancellationToken);
+            await outer.StartAsync(cancellationToken);
+        }
+        catch
+        {
+            await app.DisposeAsync();
+            throw;
+        }
+
+        var bound = new Uri(outer.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.First());
+        app.Address = $"{bound.Scheme}://{bound.Authority}{options.Listen.PathPrefix}";
+        logger.Started(Version, options.Sessions.Count, authority.NotAfter, options.AuditFile);
+        return app;
+    }
+
+    public static string Version => typeof(GatewayApp).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0";
+
+    /// <summary>Stops taking tunnels, gives open requests ten seconds, then cuts them.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _outer.StopAsync();
+        await _inner.StopAsync();
+        await _outer.DisposeAsync();
+        await _inner.DisposeAsync();
+        _clients.Dispose();
+        _audit.Dispose();
+        _authority.Dispose();
+    }
+
+    // The empty builder: no appsettings.json, no ASPNETCORE_ variables, nothing that opens a listener or changes a limit behind the operator's back.
+    private static WebApplicationBuilder NewBuilder()
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        ConfigureLogging(builder.Logging);
+        builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = ShutdownTimeout);
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration();
+        return builder;
+    }
+
+    private static void ConfigureLogging(ILoggingBuilder logging)
+    {
+        logging.SetMinimumLevel(LogLevel.Warning).AddFilter("Fairlead", LogLevel.Information);
+        // A workload that breaks HTTP or TLS is the audit's business, not the operator's log.
+        logging.AddFilter("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Error);
+        logging.AddSimpleConsole(o =>
+        {
+            o.SingleLine = true;
+            o.UseUtcTimestamp = true;
+            o.TimestampFormat = "yyyy-MM-dd'T'HH:mm:ss.fff'Z' ";
+        });
+        logging.Services.Configure<Microsoft.Extensions.Logging.Console.ConsoleLoggerOptions>(o => o.LogToStandardErrorThreshold = LogLevel.Trace);
+    }
+
+    private static WebApplication BuildOuter(WebApplicationBuilder builder, GatewayOptions.ListenOptions listen)
+    {
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = 0;
+            kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
+            kestrel.Listen(listen.EndPoint, options =>
+            {
+                options.Protocols = HttpProtocols.Http1;
+                if (listen.IsHttps) options.UseHttps(LoadCertificate(listen));
+            });
+        });
+        return builder.Build();
+    }
+
+    private static WebApplication BuildInner(WebApplicationBuilder builder, TunnelListener listener, TlsInterception interception)
+    {
+        builder.Services.AddSingleton<IConnectionListenerFactory>(listener);
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            // The upstream's limits are the upstream's; ours are those that keep the gateway standing.
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = null;
+            kestrel.Limits.MinRequestBodyDataRate = null;
+            kestrel.Limits.MinResponseDataRate = null;
+            kestrel.Limits.MaxRequestLineSize = 64 * 1024;
+            kestrel.Limits.MaxRequestHeadersTotalSize = LargestHeadBytes;
+            kestrel.Limits.MaxRequestHeaderCount = 200;
+            kestrel.Limits.Http2.MaxRequestHeaderFieldSize = 64 * 1024;
+            kestrel.Limits.Http2.InitialConnectionWindowSize = 4 * 1024 * 1024;
+            kestrel.Limits.Http2.InitialStreamWindowSize = 1024 * 1024;
+            // Header values are bytes to us: Latin-1 carries each of them through unchanged.
+            kestrel.RequestHeaderEncodingSelector = _ => Encoding.Latin1;
+            kestrel.ResponseHeaderEncodingSelector = _ => Encoding.Latin1;
+            kestrel.Listen(TunnelEndPoint.Instance, interception.Use);
+        });
+        return builder.Build();
+    }
+
+    private static X509Certificate2 LoadCertificate(GatewayOptions.ListenOptions listen)
+    {
+        try
+        {
+            return X509Certificate2.CreateFromPemFile(listen.CertificateFile!, listen.KeyFile);
+        }
+        catch (System.Security.Cryptography.CryptographicException e)
+        {
+            throw new InvalidDataException($"expected a certificate in {listen.CertificateFile} and its key in {listen.KeyFile}: {e.Message}", e);
+        }
+    }
+
+    private static Task RouteAsync(HttpContext context, string prefix, TunnelEndpoint endpoint, CertificateAuthority authority)
+    {
+        var path = context.Request.Path.Value ?? "";
+        if (path == prefix + Protocol.WebSocketPath) return endpoint.HandleAsync(context);
+        if (path == prefix + Protocol.CaCertificatePath && (HttpMethods.IsGet(context.Request.Method) || HttpMethods.IsHead(context.Request.Method)))
+        {
+            context.Response.ContentType = Protocol.CaMediaType;
+            context.Response.Headers.CacheControl = "no-store";
+            return context.Response.WriteAsync(authority.RootPem);
+        }
+
+        context.Response.StatusCode = (int)HttpStatusCode.NotFound;
+        return context.Response.WriteAsync($"fairlead-gateway: nothing is served here. Relays use {prefix}{Protocol.WebSocketPath}\n");
+    }
+
+    // Another process of the same user must not read secrets out of our memory or environment.
+    private static void KeepMemoryPrivate(ILogger logger)
+    {
+        if (Prctl(PrSetDumpable, 0) != 0) logger.StaysDumpable(Marshal.GetLastPInvokeError());
+    }
+
+    [DllImport("libc", EntryPoint = "prctl", SetLastError = true)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern int Prctl(int option, nuint value);
+}

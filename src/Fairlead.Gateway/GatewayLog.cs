@@ -1,0 +1,23 @@
+namespace Fairlead.Gateway;
+
+/// <summary>What the gateway tells its operator. A refused request is no line here: the audit has it.</summary>
+internal static partial class GatewayLog
+{
+    [LoggerMessage(1, LogLevel.Information, "Fairlead gateway {Version}: sessions {Sessions}, CA valid until {CaNotAfter:yyyy-MM-dd}, audit in {AuditFile}")]
+    public static partial void Started(this ILogger logger, string version, int sessions, DateTimeOffset caNotAfter, string auditFile);
+
+    [LoggerMessage(2, LogLevel.Warning, "{Warning}")]
+    public static partial void ConfigWarning(this ILogger logger, string warning);
+
+    [LoggerMessage(3, LogLevel.Debug, "Tunnel {Tunnel} to {Destination} opened for session {Session}")]
+    public static partial void TunnelOpened(this ILogger logger, string tunnel, string destination, string session);
+
+    [LoggerMessage(4, LogLevel.Error, "Tunnel {Tunnel}: an error that nobody foresaw")]
+    public static partial void TunnelFailed(this ILogger logger, string tunnel, Exception exception);
+
+    [LoggerMessage(5, LogLevel.Error, "Request {Request}: an error that nobody foresaw")]
+    public static partial void RequestFailed(this ILogger logger, string request, Exception exception);
+
+    [LoggerMessage(6, LogLevel.Warning, "The process may be read by others of its user: prctl(PR_SET_DUMPABLE) failed ({Error})")]
+    public static partial void StaysDumpable(this ILogger logger, int error);
+}

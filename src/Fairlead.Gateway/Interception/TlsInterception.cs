@@ -1,0 +1,50 @@
+using System.Net.Security;
+using System.Security.Authentication;
+using Fairlead.Gateway.Tunnels;
+using Fairlead.Wire;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
+
+namespace Fairlead.Gateway.Interception;
+
+/// <summary>How we open TLS: a leaf for the tunnel's destination, whatever name the workload asks for, if it asks for that or none.</summary>
+internal sealed class TlsInterception(LeafCertificates leaves)
+{
+    // A tool that speaks first in another protocol, or waits for the server to speak, is let go after this.
+    private static readonly TimeSpan HandshakeTimeout = TimeSpan.FromSeconds(15);
+
+    private static readonly List<SslApplicationProtocol> Protocols = [SslApplicationProtocol.Http2, SslApplicationProtocol.Http11];
+
+    public void Use(ListenOptions options)
+    {
+        options.Protocols = HttpProtocols.Http1AndHttp2;
+        options.UseHttps(new TlsHandshakeCallbackOptions { HandshakeTimeout = HandshakeTimeout, OnConnection = SelectAsync });
+        options.Use(next => connection =>
+        {
+            connection.Features.GetRequiredFeature<Tunnel>().HasTls = true;
+            return next(connection);
+        });
+    }
+
+    private ValueTask<SslServerAuthenticationOptions> SelectAsync(TlsHandshakeCallbackContext context)
+    {
+        var tunnel = context.Connection.Features.GetRequiredFeature<Tunnel>();
+        var asked = context.ClientHelloInfo.ServerName;
+        // No name is fine (a destination that is an address has none); another name than the CONNECT's is domain fronting.
+        if (asked.Length > 0 && (!HostPort.TryCanonicalHost(asked, out var name, out _, out _) || name != tunnel.Destination.Host))
+        {
+            tunnel.ForeignServerName = HostPort.Printable(asked);
+            throw new AuthenticationException("the server name is not the destination of the tunnel");
+        }
+
+        return ValueTask.FromResult(new SslServerAuthenticationOptions
+        {
+            ServerCertificateContext = leaves.For(tunnel.Destination),
+            ApplicationProtocols = Protocols,
+            EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
+            // The handshake is the workload's own affair; renegotiation buys it nothing and costs us CPU.
+            AllowRenegotiation = false,
+        });
+    }
+}

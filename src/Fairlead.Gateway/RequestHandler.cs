@@ -1,0 +1,151 @@
+using Fairlead.Gateway.Audit;
+using Fairlead.Gateway.Credentials;
+using Fairlead.Gateway.Policy;
+using Fairlead.Gateway.Tunnels;
+using Fairlead.Gateway.Upstream;
+using Fairlead.Wire;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Fairlead.Gateway;
+
+/// <summary>
+/// STORY 2: one decrypted request of a tunnel.
+/// <code>1 check   2 decide   3 inject   4 forward   5 explain what went wrong   6 audit, on every path</code>
+/// </summary>
+internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimeProvider time, ILogger<RequestHandler> logger)
+{
+    public async Task HandleAsync(HttpContext context)
+    {
+        var tunnel = context.Features.GetRequiredFeature<Tunnel>();
+        tunnel.CountRequest();
+        var now = time.GetUtcNow();
+        var exchange = new Exchange();
+        var target = RequestTarget.Parse(context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget);
+        var record = new RequestRecord
+        {
+            Time = now,
+            Request = Guid.CreateVersion7(now).ToString("N"),
+            Tunnel = tunnel.Id,
+            Session = tunnel.Session.Id,
+            Protocol = HttpProtocol.IsHttp2(context.Request.Protocol) ? "h2" : "http/1.1",
+            // RFC 8441: an extended CONNECT is what a GET with Upgrade is in HTTP/1.1, and policy judges it as that.
+            Method = UpgradeRequest.Of(context) is null ? context.Request.Method : "GET",
+            Host = tunnel.Destination.Host,
+            Port = tunnel.Destination.Port,
+            Path = target?.Path ?? "",
+            QueryNames = target?.QueryNames ?? [],
+        };
+        try
+        {
+            var answer = await ServeAsync(context, tunnel, target, record, exchange);
+            // 5. What went wrong is explained where the tool can read it.
+            if (answer is not null) await answer.WriteAsync(context, record.Request, $"{record.Method} https://{Authority(tunnel.Destination)}{record.Path}");
+        }
+        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        {
+            record.Outcome = Outcome.ClientAborted;
+        }
+        catch (Exception e)
+        {
+            logger.RequestFailed(record.Request, e);
+            record.Outcome = Outcome.InternalError;
+            throw;
+        }
+        finally
+        {
+            // 6. One record, made of the values above.
+            record.Status = context.Response.HasStarted || record.Outcome is not (Outcome.ClientAborted or Outcome.InternalError) ? context.Response.StatusCode : null;
+            record.BytesIn = exchange.BytesIn;
+            record.BytesOut = exchange.BytesOut;
+            record.Queue = exchange.Queue;
+            record.Dial = exchange.Dial;
+            record.FirstByte = exchange.FirstByte;
+            record.Total = exchange.Total;
+            audit.Write(record);
+        }
+    }
+
+    /// <returns>What to say in place of the upstream, or null when the upstream's answer was passed on.</returns>
+    private async Task<Answer?> ServeAsync(HttpContext context, Tunnel tunnel, RequestTarget? target, RequestRecord record, Exchange exchange)
+    {
+        // 1. Check: one destination, a target of it, a method that stays with it.
+        if (!RequestTarget.IsFor(tunnel.Destination, context.Request.Host.Value ?? ""))
+            return Refused(record, Outcome.Misdirected, 421, $"the Host '{HostPort.Printable(context.Request.Host.Value ?? "")}' is not the destination of this tunnel, {tunnel.Destination}.", "Open a connection of its own for each host.");
+        if (record.Method is "CONNECT" or "TRACE")
+            return Refused(record, Outcome.BadRequest, 405, $"{record.Method} is not forwarded.", "Use another method; a tunnel within a tunnel cannot be inspected.");
+        if (target is null)
+            return Refused(record, Outcome.BadRequest, 400, "the target of the request is not a path of the destination.", "Ask for a path that begins with '/', without '#'.");
+
+        // 2. Decide.
+        var decision = tunnel.Session.Policy.Decide(new RequestFacts(record.Method, tunnel.Destination, target.Path));
+        record.Decision = decision;
+        if (!decision.LetsPass)
+        {
+            record.Outcome = Outcome.Denied;
+            return new Answer(403, "denied", $"policy '{tunnel.Session.Policy.Name}' refuses this request. {decision.Reason}")
+            {
+                Rule = decision.Rule,
+                Remedy = $"If the session '{tunnel.Session.Id}' needs it, ask the owner of the policy for: allow {record.Method} {Authority(tunnel.Destination)}{record.Path}",
+            };
+        }
+
+        // Closed on doubt: what cannot be recorded is not sent.
+        if (!audit.IsWritable)
+            return Refused(record, Outcome.AuditUnavailable, 503, "the audit cannot be written, so nothing is forwarded.", "Tell the operator of the gateway; its log says why.");
+
+        // 3. Inject.
+        var credentials = tunnel.Session.Credentials.For(tunnel.Destination);
+        record.Credentials = [.. credentials.Select(c => c.Name)];
+        InjectedHeader[] injected = [.. credentials.SelectMany(c => c.Headers)];
+
+        // 4. Forward.
+        var result = await forwarder.ForwardAsync(context, tunnel.Session.Id, tunnel.Destination, target.PathAndQuery, injected, exchange);
+        return Conclude(result, record, hasAnswered: context.Response.HasStarted);
+    }
+
+    private static Answer? Conclude(ForwardResult result, RequestRecord record, bool hasAnswered)
+    {
+        switch (result.End)
+        {
+            case ForwardEnd.Completed: record.Outcome = Outcome.Completed; return null;
+            case ForwardEnd.Upgraded: record.Outcome = Outcome.Upgraded; return null;
+            case ForwardEnd.ClientAborted: record.Outcome = Outcome.ClientAborted; return null;
+            case ForwardEnd.ClientMalformed:
+                var malformed = Refused(record, Outcome.BadRequest, 400, $"the body of the request is malformed: {result.Explanation}", "Look at how the tool frames its body.");
+                return hasAnswered ? null : malformed;
+        }
+
+        var (outcome, status, hop) = result.Failure switch
+        {
+            UpstreamFailure.Dns => (Outcome.UpstreamDns, 502, "DNS"),
+            UpstreamFailure.DnsTimeout => (Outcome.UpstreamTimeout, 504, "DNS"),
+            UpstreamFailure.AddressForbidden => (Outcome.AddressForbidden, 403, "address"),
+            UpstreamFailure.Connect => (Outcome.UpstreamConnect, 502, "connect"),
+            UpstreamFailure.ConnectTimeout => (Outcome.UpstreamTimeout, 504, "connect"),
+            UpstreamFailure.Tls => (Outcome.UpstreamTls, 502, "TLS"),
+            UpstreamFailure.ResponseTimeout => (Outcome.UpstreamTimeout, 504, "response"),
+            UpstreamFailure.Aborted => (Outcome.UpstreamAborted, 502, "response"),
+            _ => (Outcome.UpstreamProtocol, 502, "protocol"),
+        };
+        record.Outcome = outcome;
+        record.Detail = result.Explanation;
+        if (hasAnswered) return null;
+        return new Answer(status, Name(outcome), $"the upstream could not be reached ({hop}): {result.Explanation}.")
+        {
+            Remedy = outcome == Outcome.AddressForbidden
+                ? "This is no refusal by policy: the address is not public. If it is meant, the operator of the gateway can name it under upstream.resolve."
+                : "This is no refusal by policy. Try again; if it lasts, look at the upstream, or ask the operator of the gateway with the request id.",
+        };
+    }
+
+    private static Answer Refused(RequestRecord record, Outcome outcome, int status, string message, string remedy)
+    {
+        record.Outcome = outcome;
+        record.Detail = message;
+        return new Answer(status, Name(outcome), message) { Remedy = remedy };
+    }
+
+    private static string Name(Outcome outcome) => System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(outcome.ToString());
+
+    private static string Authority(HostPort destination) => destination.Port == 443 ? destination.UriHost : destination.ToString();
+}

@@ -1,0 +1,43 @@
+using Fairlead.Wire;
+
+namespace Fairlead.Gateway;
+
+/// <summary>The target of a request, byte for byte as sent, and what the workload says it is for.</summary>
+/// <param name="PathAndQuery">As it goes to the upstream.</param>
+/// <param name="Path">The part that policy judges and the audit shows.</param>
+/// <param name="QueryNames">The names of the query's parameters.</param>
+internal sealed record RequestTarget(string PathAndQuery, string Path, IReadOnlyList<string> QueryNames)
+{
+    private const int MaxQueryNames = 32;
+
+    /// <summary>Reads origin-form and absolute-form (RFC 9112 §3.2); Kestrel checked that an absolute one agrees with Host.</summary>
+    /// <param name="rawTarget">As sent.</param>
+    /// <returns>Null for forms that name no resource of an origin: <c>*</c>, and authority-form.</returns>
+    public static RequestTarget? Parse(string rawTarget)
+    {
+        var pathAndQuery = rawTarget;
+        if (!rawTarget.StartsWith('/'))
+        {
+            var authority = rawTarget.IndexOf("://", StringComparison.Ordinal);
+            if (authority < 0) return null;
+            var slash = rawTarget.AsSpan(authority + 3).IndexOfAny('/', '?');
+            pathAndQuery = slash < 0 ? "/" : rawTarget[(authority + 3 + slash)..];
+            if (pathAndQuery[0] == '?') pathAndQuery = "/" + pathAndQuery;
+        }
+
+        // A fragment is never sent (RFC 9110 §4.1), yet some servers cut at '#': both readings would have to be judged.
+        if (pathAndQuery.Contains('#', StringComparison.Ordinal)) return null;
+        var query = pathAndQuery.IndexOf('?', StringComparison.Ordinal);
+        return query < 0
+            ? new RequestTarget(pathAndQuery, pathAndQuery, [])
+            : new RequestTarget(pathAndQuery, pathAndQuery[..query], NamesOf(pathAndQuery[(query + 1)..]));
+    }
+
+    /// <summary>True when the Host header or <c>:authority</c> names the tunnel's destination.</summary>
+    public static bool IsFor(HostPort destination, string host) =>
+        HostPort.TryParse(host, defaultPort: 443, out var asked, out _) && asked == destination;
+
+    // A parameter without '=' may be a value as a whole (a token, say), so it has no name.
+    private static string[] NamesOf(string query) =>
+        [.. query.Split('&').Select(p => p.IndexOf('=', StringComparison.Ordinal) is > 0 and var at ? p[..at] : "").Where(n => n.Length > 0).Distinct().Take(MaxQueryNames)];
+}

@@ -1,0 +1,44 @@
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Fairlead.Gateway.Sessions;
+
+/// <summary>Finds the session that a caller proves to be.</summary>
+internal sealed class SessionRegistry(IReadOnlyList<Session> sessions)
+{
+    /// <summary>SHA-256 of a token, by which it is compared and kept.</summary>
+    public static byte[] HashOf(string token) => SHA256.HashData(Encoding.UTF8.GetBytes(token));
+
+    /// <summary>The first authentication: <c>Authorization: Bearer TOKEN</c> on the upgrade.</summary>
+    /// <returns>The session, or null. Every session is compared, each in constant time.</returns>
+    public Session? Authenticate(string? authorization)
+    {
+        const string scheme = "Bearer ";
+        if (authorization is null || !authorization.StartsWith(scheme, StringComparison.OrdinalIgnoreCase)) return null;
+        var hash = HashOf(authorization[scheme.Length..].Trim());
+        Session? found = null;
+        foreach (var session in sessions)
+        {
+            if (CryptographicOperations.FixedTimeEquals(session.TokenHash, hash)) found = session;
+        }
+
+        return found;
+    }
+
+    /// <summary>The second authentication: <c>Proxy-Authorization: Basic base64(session-id:token)</c> in the first chunk, which must agree with the first.</summary>
+    public static bool Confirms(Session session, string? proxyAuthorization)
+    {
+        const string scheme = "Basic ";
+        if (proxyAuthorization is null || !proxyAuthorization.StartsWith(scheme, StringComparison.OrdinalIgnoreCase)) return false;
+        var decoded = new byte[proxyAuthorization.Length];
+        if (!Convert.TryFromBase64String(proxyAuthorization[scheme.Length..].Trim(), decoded, out var length)) return false;
+        var colon = decoded.AsSpan(0, length).IndexOf((byte)':');
+        if (colon < 0) return false;
+        // Both halves are hashed to one length, and both are always compared.
+        var isUser = CryptographicOperations.FixedTimeEquals(
+            SHA256.HashData(decoded.AsSpan(0, colon)), SHA256.HashData(Encoding.UTF8.GetBytes(session.Id)));
+        var isPassword = CryptographicOperations.FixedTimeEquals(SHA256.HashData(decoded.AsSpan(colon + 1, length - colon - 1)), session.TokenHash);
+        CryptographicOperations.ZeroMemory(decoded);
+        return isUser & isPassword;
+    }
+}

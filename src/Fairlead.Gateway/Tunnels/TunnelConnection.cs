@@ -1,0 +1,116 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using System.Net;
+using Fairlead.Wire;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Fairlead.Gateway.Tunnels;
+
+/// <summary>
+/// A tunnel as an accepted connection of the inner server. Input runs through a pipe, so that the peer's leaving is noticed while a request
+/// is being served; output goes to the tunnel at once.
+/// </summary>
+internal sealed class TunnelConnection
+    : ConnectionContext, IDuplexPipe, IConnectionIdFeature, IConnectionTransportFeature, IConnectionItemsFeature, IConnectionLifetimeFeature, IMemoryPoolFeature
+{
+    /// <summary>Bytes that may wait for the inner server before the tunnel is read no further: 256 KiB.</summary>
+    public const int MaxWaitingBytes = 256 * 1024;
+
+    private readonly TunnelStream _stream;
+    private readonly ReadOnlyMemory<byte> _early;
+    private readonly Pipe _input = new(new PipeOptions(
+        pauseWriterThreshold: MaxWaitingBytes, resumeWriterThreshold: MaxWaitingBytes / 2, writerScheduler: PipeScheduler.Inline, useSynchronizationContext: false));
+    private readonly CancellationTokenSource _closed = new();
+    private readonly CancellationTokenSource _stopReceiving = new();
+    private readonly TaskCompletionSource<ConnectionAbortedException?> _finished = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <param name="tunnel">Whose tunnel it is.</param>
+    /// <param name="stream">The bytes; it stays the caller's.</param>
+    /// <param name="early">Bytes that came together with the CONNECT head and belong to the tunnel.</param>
+    public TunnelConnection(Tunnel tunnel, TunnelStream stream, ReadOnlyMemory<byte> early)
+    {
+        _stream = stream;
+        _early = early;
+        ConnectionId = tunnel.Id;
+        Transport = this;
+        Output = PipeWriter.Create(stream, new StreamPipeWriterOptions(leaveOpen: true));
+        Features.Set(tunnel);
+        Features.Set<IConnectionIdFeature>(this);
+        Features.Set<IConnectionTransportFeature>(this);
+        Features.Set<IConnectionItemsFeature>(this);
+        Features.Set<IConnectionLifetimeFeature>(this);
+        Features.Set<IMemoryPoolFeature>(this);
+    }
+
+    public override string ConnectionId { get; set; }
+
+    public override IFeatureCollection Features { get; } = new FeatureCollection();
+
+    public override IDictionary<object, object?> Items { get; set; } = new ConnectionItems();
+
+    /// <summary>The tunnel's bytes, until TLS puts its own pipe in their place.</summary>
+    public override IDuplexPipe Transport { get; set; }
+
+    public override CancellationToken ConnectionClosed { get => _closed.Token; set => throw new NotSupportedException("a tunnel closes itself"); }
+
+    public override EndPoint? LocalEndPoint { get; set; } = TunnelEndPoint.Instance;
+
+    public MemoryPool<byte> MemoryPool => MemoryPool<byte>.Shared;
+
+    public PipeReader Input => _input.Reader;
+
+    public PipeWriter Output { get; }
+
+    /// <summary>Ends when the inner server is done with the connection; the result says why it gave up, null after a normal end.</summary>
+    public Task<ConnectionAbortedException?> Finished => _finished.Task;
+
+    /// <summary>Carries bytes from the tunnel to the inner server until one side ends.</summary>
+    /// <returns>Null after the peer's clean end, else what broke the tunnel.</returns>
+    public async Task<IOException?> ReceiveAsync()
+    {
+        IOException? cause = null;
+        try
+        {
+            if (!_early.IsEmpty) await _input.Writer.WriteAsync(_early, _stopReceiving.Token);
+            // When the server no longer reads, the rest is dropped here: the peer must not be stuck in a write that nobody takes.
+            while (await _stream.ReadChunkAsync(_stopReceiving.Token) is { } chunk)
+            {
+                if (chunk.IsConnect) throw new ProtocolException("expected CONNECT in the first chunk only");
+                await _input.Writer.WriteAsync(chunk.Data, _stopReceiving.Token);
+            }
+        }
+        catch (IOException e)
+        {
+            cause = e;
+        }
+        catch (OperationCanceledException) when (_stopReceiving.IsCancellationRequested)
+        {
+            // Our own side gave the connection up and says why in Finished.
+        }
+
+        await _input.Writer.CompleteAsync(cause is null ? null : new ConnectionResetException("the workload's connection broke", cause));
+        await _closed.CancelAsync();
+        return cause;
+    }
+
+    /// <summary>Stops <see cref="ReceiveAsync"/>.</summary>
+    public void StopReceiving() => _stopReceiving.Cancel();
+
+    public override void Abort(ConnectionAbortedException abortReason)
+    {
+        _finished.TrySetResult(abortReason);
+        StopReceiving();
+    }
+
+    public override void Abort() => Abort(new ConnectionAbortedException("the connection was aborted"));
+
+    public override async ValueTask DisposeAsync()
+    {
+        await Output.CompleteAsync();
+        await Input.CompleteAsync();
+        _finished.TrySetResult(null);
+        await base.DisposeAsync();
+    }
+}

@@ -1,0 +1,181 @@
+using System.Buffers;
+using Fairlead.Gateway.Credentials;
+using Fairlead.Wire;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Fairlead.Gateway.Upstream;
+
+/// <summary>
+/// Carries one request to its upstream and the answer back, both bodies streamed with backpressure.
+/// <code>
+/// workload ──► 1 request, 2 body ──► upstream
+/// workload ◄── 3 head, 5 body, 6 trailers ◄── upstream        4: or both ways, once upgraded
+/// </code>
+/// A failure is a value: the caller explains it while the answer has not begun. After that the answer is cut, never ended as if it were whole.
+/// </summary>
+internal sealed class Forwarder(UpstreamClients clients, UpstreamOptions options)
+{
+    private const int CopyBytes = 64 * 1024;
+
+    /// <param name="context">The workload's request.</param>
+    /// <param name="sessionId">Whose connections are used.</param>
+    /// <param name="destination">Where to.</param>
+    /// <param name="target">Path and query, as sent.</param>
+    /// <param name="injected">What the credentials add.</param>
+    /// <param name="exchange">What is measured.</param>
+    public async Task<ForwardResult> ForwardAsync(
+        HttpContext context, string sessionId, HostPort destination, string target, IReadOnlyList<InjectedHeader> injected, Exchange exchange)
+    {
+        using var stopBody = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
+        // 1. The request. 2. Its body streams while the answer is awaited, and may go on while the answer comes.
+        var upgrade = UpgradeRequest.Of(context);
+        var hasBody = upgrade is null && context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody == true;
+        var body = hasBody ? new RequestBody(context.Request.BodyReader, context.Request.ContentLength, exchange, stopBody.Token) : null;
+        using var request = UpstreamRequest.Create(context, destination, target, upgrade, body, injected);
+        request.Options.Set(UpstreamClients.ExchangeKey, exchange);
+        HttpResponseMessage? response = null;
+        try
+        {
+            response = await SendAsync(clients.For(sessionId), request, exchange, context.RequestAborted);
+
+            // 3. The head of the answer.
+            ResponseHead.Copy(response, context);
+            if (body is { HasBegun: false } && request.Headers.ExpectContinue == true && HttpProtocol.IsHttp11(context.Request.Protocol))
+            {
+                // The workload was never told to send its body, yet may send it: what follows on this connection could not be told apart.
+                context.Response.Headers.Connection = "close";
+            }
+
+            // 4. An upgraded connection is two streams and no more HTTP.
+            if (upgrade is not null && response.StatusCode == System.Net.HttpStatusCode.SwitchingProtocols)
+            {
+                await using var workload = await upgrade.AcceptAsync(response);
+                await using var upstream = await response.Content.ReadAsStreamAsync(context.RequestAborted);
+                await CopyBothWaysAsync(workload, upstream, exchange, context.RequestAborted);
+                return new ForwardResult(ForwardEnd.Upgraded);
+            }
+
+            // 5. The head goes out before the first body byte: a bidirectional call waits for it. 6. Trailers come after the last.
+            await context.Response.StartAsync(context.RequestAborted);
+            await CopyBodyAsync(response, context, exchange);
+            ResponseHead.CopyTrailers(response, context);
+            return new ForwardResult(ForwardEnd.Completed);
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException or HttpProtocolException or BadHttpRequestException)
+        {
+            return Failed(context, body, e, hasAnswer: response is not null);
+        }
+        finally
+        {
+            // Whoever reads the body next (Kestrel, to keep the connection) must find nobody else reading.
+            await stopBody.CancelAsync();
+            response?.Dispose();
+            if (body is not null) await body.Ended;
+        }
+    }
+
+    private async Task<HttpResponseMessage> SendAsync(HttpMessageInvoker client, HttpRequestMessage request, Exchange exchange, CancellationToken clientLeft)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(clientLeft);
+        limit.CancelAfter(options.ResponseTimeout);
+        exchange.Sent();
+        try
+        {
+            var response = await client.SendAsync(request, limit.Token);
+            exchange.Answered();
+            return response;
+        }
+        catch (OperationCanceledException e) when (!clientLeft.IsCancellationRequested && limit.IsCancellationRequested)
+        {
+            throw new UpstreamException(UpstreamFailure.ResponseTimeout, $"the upstream did not begin to answer within {options.ResponseTimeout.TotalMinutes} minutes", e);
+        }
+    }
+
+    private static ForwardResult Failed(HttpContext context, RequestBody? body, Exception e, bool hasAnswer)
+    {
+        if (context.RequestAborted.IsCancellationRequested) return new ForwardResult(ForwardEnd.ClientAborted);
+        if ((e as BadHttpRequestException ?? body?.ClientFault as BadHttpRequestException) is { } malformed)
+            return new ForwardResult(ForwardEnd.ClientMalformed, Explanation: malformed.Message);
+        if (body?.ClientFault is not null) return new ForwardResult(ForwardEnd.ClientAborted);
+
+        // A head that was copied but not sent is taken back, so that the caller can explain; one that was sent is cut.
+        if (context.Response.HasStarted) context.Abort();
+        else context.Response.Clear();
+        if (UpstreamException.In(e) is { } known) return new ForwardResult(ForwardEnd.UpstreamFailed, known.Failure, known.Message);
+        var failure = hasAnswer ? UpstreamFailure.Aborted : UpstreamFailure.Protocol;
+        return new ForwardResult(ForwardEnd.UpstreamFailed, failure, hasAnswer ? "the upstream broke off its answer" : Explain(e));
+    }
+
+    private static string Explain(Exception e) => (e as HttpRequestException)?.HttpRequestError switch
+    {
+        HttpRequestError.ResponseEnded => "the upstream closed the connection before it answered",
+        HttpRequestError.InvalidResponse => "the upstream's answer is not valid HTTP",
+        HttpRequestError.ConfigurationLimitExceeded => "the head of the upstream's answer is too large",
+        HttpRequestError.HttpProtocolError => "the upstream broke the HTTP/2 protocol or reset the stream",
+        HttpRequestError.VersionNegotiationError => "the upstream does not speak the HTTP version of the request",
+        _ => "the connection to the upstream broke",
+    };
+
+    private static async Task CopyBodyAsync(HttpResponseMessage response, HttpContext context, Exchange exchange)
+    {
+        await using var upstream = await response.Content.ReadAsStreamAsync(context.RequestAborted);
+        var writer = context.Response.BodyWriter;
+        while (true)
+        {
+            // A stream that is silent for hours (server-sent events) holds no buffer: one is rented when bytes are there.
+            _ = await upstream.ReadAsync(Memory<byte>.Empty, context.RequestAborted);
+            var buffer = ArrayPool<byte>.Shared.Rent(CopyBytes);
+            try
+            {
+                var bytes = await upstream.ReadAsync(buffer, context.RequestAborted);
+                if (bytes == 0) return;
+                exchange.BytesOut += bytes;
+                var flushed = await writer.WriteAsync(buffer.AsMemory(0, bytes), context.RequestAborted);
+                if (flushed.IsCompleted || flushed.IsCanceled) throw new OperationCanceledException("the workload left");
+            }
+            finally
+            {
+                ArrayPool<byte>.Shared.Return(buffer);
+            }
+        }
+    }
+
+    private static async Task CopyBothWaysAsync(Stream workload, Stream upstream, Exchange exchange, CancellationToken clientLeft)
+    {
+        using var other = CancellationTokenSource.CreateLinkedTokenSource(clientLeft);
+        var up = CopyAsync(workload, upstream, bytes => exchange.BytesIn += bytes, other.Token);
+        var down = CopyAsync(upstream, workload, bytes => exchange.BytesOut += bytes, other.Token);
+        // A WebSocket ends by close frames, which both directions carry; when one side is gone the other has nobody to talk to.
+        await Task.WhenAny(up, down);
+        await other.CancelAsync();
+        try
+        {
+            await Task.WhenAll(up, down);
+        }
+        catch (OperationCanceledException) when (!clientLeft.IsCancellationRequested)
+        {
+            // One side ended and the other was stopped for it: the normal end.
+        }
+    }
+
+    private static async Task CopyAsync(Stream from, Stream to, Action<int> count, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            _ = await from.ReadAsync(Memory<byte>.Empty, cancellationToken);
+            var buffer = ArrayPool<byte>.Shared.Rent(CopyBytes);
+            try
+            {
+                var bytes = await from.ReadAsync(buffer, cancellationToken);
+                if (bytes == 0) return;
+                count(bytes);
+                await to.WriteAsync(buffer.AsMemory(0, bytes), cancellationToken);
+                await to.FlushAsync(cancellationToken);
+            }
+            finally
+            {
+                ArrayPool<byte>.Shared.Return(buffer);
+            }
+        }
+    }
+}

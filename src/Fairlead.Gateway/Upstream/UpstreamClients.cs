@@ -1,0 +1,60 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Text;
+using Fairlead.Wire;
+
+namespace Fairlead.Gateway.Upstream;
+
+/// <summary>
+/// One HTTP client, and so one pool of connections, per session. A connection is never shared between sessions: their credentials differ, and
+/// one session's broken request ends an HTTP/2 connection for everybody on it.
+/// </summary>
+internal sealed class UpstreamClients(UpstreamDialer dialer) : IDisposable
+{
+    /// <summary>Under this key a request carries the <see cref="Exchange"/> that is told how long a dial took.</summary>
+    public static readonly HttpRequestOptionsKey<Exchange> ExchangeKey = new("fairlead.exchange");
+
+    private const int MaxResponseHeadersKiB = 128;
+
+    private readonly ConcurrentDictionary<string, Lazy<HttpMessageInvoker>> _bySession = new();
+
+    public HttpMessageInvoker For(string sessionId) => _bySession.GetOrAdd(sessionId, _ => new(Create)).Value;
+
+    public void Dispose()
+    {
+        foreach (var client in _bySession.Values) client.Value.Dispose();
+    }
+
+    private HttpMessageInvoker Create() => new(new SocketsHttpHandler
+    {
+        // A client that helps would be a client that decides: each of these is the workload's business or nobody's.
+        UseProxy = false,
+        UseCookies = false,
+        AllowAutoRedirect = false,
+        AutomaticDecompression = System.Net.DecompressionMethods.None,
+        ActivityHeadersPropagator = null,
+        Credentials = null,
+        PreAuthenticate = false,
+        EnableMultipleHttp2Connections = true,
+        InitialHttp2StreamWindowSize = 1024 * 1024,
+        PooledConnectionIdleTimeout = TimeSpan.FromSeconds(60),
+        PooledConnectionLifetime = TimeSpan.FromMinutes(10),
+        MaxResponseHeadersLength = MaxResponseHeadersKiB,
+        MaxResponseDrainSize = 0,
+        RequestHeaderEncodingSelector = static (_, _) => Encoding.Latin1,
+        ResponseHeaderEncodingSelector = static (_, _) => Encoding.Latin1,
+        ConnectTimeout = Timeout.InfiniteTimeSpan, // the dialer has a limit per hop, and says which one was slow
+        ConnectCallback = ConnectAsync,
+    });
+
+    private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
+    {
+        var request = context.InitialRequestMessage;
+        var host = context.DnsEndPoint.Host.Trim('[', ']');
+        if (!HostPort.TryCreate(host, context.DnsEndPoint.Port, out var destination, out var problem)) throw new InvalidOperationException(problem);
+        var began = Stopwatch.GetTimestamp();
+        var stream = await dialer.DialAsync(destination, offersHttp2: request.Version.Major >= 2, cancellationToken);
+        if (request.Options.TryGetValue(ExchangeKey, out var exchange)) exchange.Dialled(Stopwatch.GetElapsedTime(began));
+        return stream;
+    }
+}

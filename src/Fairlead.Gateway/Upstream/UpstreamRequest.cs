@@ -1,0 +1,97 @@
+using System.Net;
+using Fairlead.Gateway.Credentials;
+using Fairlead.Wire;
+using Microsoft.Extensions.Primitives;
+
+namespace Fairlead.Gateway.Upstream;
+
+/// <summary>Makes the upstream's request out of the workload's: the target byte for byte, the headers less those of this hop, Host set by us.</summary>
+internal static class UpstreamRequest
+{
+    private static readonly UriCreationOptions AsWritten = new() { DangerousDisablePathAndQueryCanonicalization = true };
+
+    // Content headers live beside the body in HttpClient's model; a request without a body may carry them all the same.
+    private sealed class NoBody : HttpContent
+    {
+        protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) => Task.CompletedTask;
+
+        protected override bool TryComputeLength(out long length)
+        {
+            length = 0;
+            return false;
+        }
+    }
+
+    /// <param name="context">The workload's request.</param>
+    /// <param name="destination">The tunnel's destination: scheme and authority of the target.</param>
+    /// <param name="target">Path and query as sent.</param>
+    /// <param name="upgrade">The protocol of an upgrade, or null.</param>
+    /// <param name="body">The body, or null.</param>
+    /// <param name="injected">The credentials' headers; the workload's own of these names are dropped.</param>
+    public static HttpRequestMessage Create(
+        HttpContext context, HostPort destination, string target, UpgradeRequest? upgrade, RequestBody? body, IReadOnlyList<InjectedHeader> injected)
+    {
+        var isHttp2 = HttpProtocol.IsHttp2(context.Request.Protocol) && upgrade is null;
+        var request = new HttpRequestMessage
+        {
+            Method = new HttpMethod(upgrade is null ? context.Request.Method : "GET"),
+            RequestUri = new Uri($"https://{destination}{target}", AsWritten),
+            // The workload's version is mirrored, so that what it relies on (one request after another, trailers) holds on both hops.
+            Version = isHttp2 ? HttpVersion.Version20 : HttpVersion.Version11,
+            VersionPolicy = isHttp2 ? HttpVersionPolicy.RequestVersionOrLower : HttpVersionPolicy.RequestVersionExact,
+            Content = body,
+        };
+        CopyHeaders(context, request, injected);
+        // Host also becomes the name in TLS in HttpClient, so it is ours: the one canonical value that the tunnel, SNI and Host were found to agree on.
+        request.Headers.Host = destination.Port == 443 ? destination.UriHost : destination.ToString();
+        upgrade?.AddTo(request);
+        foreach (var header in injected)
+        {
+            if (!request.Headers.TryAddWithoutValidation(header.Name, header.Reveal()))
+                throw new InvalidOperationException($"the header '{header.Name}' cannot be set on a request");
+        }
+
+        return request;
+    }
+
+    private static void CopyHeaders(HttpContext context, HttpRequestMessage request, IReadOnlyList<InjectedHeader> injected)
+    {
+        var nominated = HopByHop.Nominated(context.Request.Headers.Connection);
+        foreach (var (name, values) in context.Request.Headers)
+        {
+            if (name.StartsWith(':') || HopByHop.Contains(name) || nominated?.Contains(name) == true) continue;
+            if (name.Equals("Host", StringComparison.OrdinalIgnoreCase) || name.Equals("Content-Length", StringComparison.OrdinalIgnoreCase)) continue;
+            if (IsInjected(name, injected)) continue;
+            if (name.Equals("Expect", StringComparison.OrdinalIgnoreCase))
+            {
+                // The upstream decides: its 100 makes us read the body, which makes Kestrel send the workload its 100.
+                if (request.Content is RequestBody) request.Headers.ExpectContinue = true;
+                continue;
+            }
+
+            Add(request, name, values);
+        }
+
+        // RFC 9110 §10.1.4: "trailers" is the one value of TE that says something about the workload and not about the hop; gRPC insists on it.
+        if (((string?)context.Request.Headers.TE)?.Contains("trailers", StringComparison.OrdinalIgnoreCase) == true) request.Headers.TryAddWithoutValidation("TE", "trailers");
+    }
+
+    private static void Add(HttpRequestMessage request, string name, StringValues values)
+    {
+        // RFC 9113 §8.2.3: HTTP/2 may split Cookie; everybody else expects one line.
+        if (values.Count > 1 && name.Equals("Cookie", StringComparison.OrdinalIgnoreCase)) values = string.Join("; ", values.ToArray());
+        if (request.Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)values)) return;
+        request.Content ??= new NoBody();
+        request.Content.Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)values);
+    }
+
+    private static bool IsInjected(string name, IReadOnlyList<InjectedHeader> injected)
+    {
+        foreach (var header in injected)
+        {
+            if (header.Name.Equals(name, StringComparison.OrdinalIgnoreCase)) return true;
+        }
+
+        return false;
+    }
+}

@@ -1,0 +1,107 @@
+using System.Globalization;
+using Fairlead.Wire;
+
+namespace Fairlead.Relay;
+
+/// <summary>What the relay is to do: flags, which beat FAIRLEAD_* variables, which beat the names that cloud containers set.</summary>
+internal sealed record RelayOptions
+{
+    /// <summary>The gateway's URL, not checked yet; null when nothing names one.</summary>
+    public string? Gateway { get; init; }
+
+    /// <summary>True when --gateway or FAIRLEAD_GATEWAY named it, which stands for gates 1 and 2.</summary>
+    public bool IsGatewayNeutral { get; init; }
+
+    /// <summary>PEM file of the roots that alone are trusted for an https gateway; null for the system's store.</summary>
+    public string? GatewayCa { get; init; }
+
+    /// <summary>The session's id, not checked yet; null when nothing names one.</summary>
+    public string? SessionId { get; init; }
+
+    /// <summary>Where the token waits. Default /run/ccr/session_token.</summary>
+    public string TokenFile { get; init; } = "/run/ccr/session_token";
+
+    /// <summary>Where the CA bundle is written. Default ~/.ccr/ca-bundle.crt.</summary>
+    public required string CaBundle { get; init; }
+
+    /// <summary>The port on 127.0.0.1. Default 0: a free one.</summary>
+    public int Port { get; init; }
+
+    /// <summary>Hosts on top of the NO_PROXY list, or null.</summary>
+    public string? NoProxyAdd { get; init; }
+
+    /// <summary>Hosts instead of the NO_PROXY list, or null.</summary>
+    public string? NoProxySet { get; init; }
+
+    /// <summary>True to start nothing when the proxy cannot be had. Default false: the command runs without it.</summary>
+    public bool FailsClosed { get; init; }
+
+    /// <summary>Where `fairlead relay` leaves its environment for `fairlead env`. Default ~/.fairlead.</summary>
+    public required string StateDirectory { get; init; }
+
+    /// <summary>Tunnels open at a time, 1 or more. Default 1024.</summary>
+    public int MaxTunnels { get; init; } = 1024;
+
+    /// <summary>Where the system's CA bundle is looked for, in order.</summary>
+    public IReadOnlyList<string> SystemBundles { get; init; } = Startup.CaBundle.SystemBundles;
+
+    /// <summary>Brings flags and environment together.</summary>
+    /// <exception cref="OptionException">A value cannot be meant.</exception>
+    public static RelayOptions From(RelayFlags flags, IReadOnlyDictionary<string, string> environment)
+    {
+        string? Variable(string name) => environment.TryGetValue(name, out var value) && value.Length > 0 ? value : null;
+        string? Text(string? flag, string name) => flag ?? Variable(name);
+
+        var neutralGateway = Text(flags.Gateway, "FAIRLEAD_GATEWAY");
+        var home = HomeOf(environment);
+        var options = new RelayOptions
+        {
+            Gateway = neutralGateway ?? Variable("ANTHROPIC_BASE_URL"),
+            IsGatewayNeutral = neutralGateway is not null,
+            GatewayCa = Text(flags.GatewayCa, "FAIRLEAD_GATEWAY_CA"),
+            SessionId = Text(flags.SessionId, "FAIRLEAD_SESSION_ID") ?? Variable("CLAUDE_CODE_REMOTE_SESSION_ID"),
+            CaBundle = Path.GetFullPath(Text(flags.CaBundle, "FAIRLEAD_CA_BUNDLE") ?? Path.Combine(home, ".ccr", "ca-bundle.crt")),
+            Port = ParsePort(Text(flags.Port, "FAIRLEAD_PORT")),
+            NoProxyAdd = ParseList(Text(flags.NoProxyAdd, "FAIRLEAD_NO_PROXY_ADD"), "--no-proxy-add (FAIRLEAD_NO_PROXY_ADD)"),
+            NoProxySet = ParseList(Text(flags.NoProxySet, "FAIRLEAD_NO_PROXY_SET"), "--no-proxy-set (FAIRLEAD_NO_PROXY_SET)"),
+            FailsClosed = ParseFail(Text(flags.Fail, "FAIRLEAD_FAIL")),
+            StateDirectory = StateDirectoryFrom(flags.StateDirectory, environment),
+            MaxTunnels = flags.MaxTunnels ?? 1024,
+        };
+        if (options.MaxTunnels < 1) throw new OptionException($"--max-tunnels: expected 1 or more, got {options.MaxTunnels}");
+        return Text(flags.TokenFile, "FAIRLEAD_TOKEN_FILE") is { } file ? options with { TokenFile = file } : options;
+    }
+
+    /// <summary>The state directory: --state-dir, FAIRLEAD_STATE_DIR, ~/.fairlead.</summary>
+    public static string StateDirectoryFrom(string? flag, IReadOnlyDictionary<string, string> environment)
+    {
+        var variable = environment.GetValueOrDefault("FAIRLEAD_STATE_DIR");
+        return Path.GetFullPath(flag ?? (string.IsNullOrEmpty(variable) ? Path.Combine(HomeOf(environment), ".fairlead") : variable));
+    }
+
+    private static string HomeOf(IReadOnlyDictionary<string, string> environment) =>
+        environment.TryGetValue("HOME", out var home) && home.StartsWith('/')
+            ? home
+            : Environment.GetFolderPath(Environment.SpecialFolder.UserProfile, Environment.SpecialFolderOption.DoNotVerify) is { Length: > 0 } profile ? profile : "/";
+
+    private static int ParsePort(string? text)
+    {
+        if (text is null) return 0;
+        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port <= 65535) return port;
+        throw new OptionException($"--port (FAIRLEAD_PORT): expected 0 to 65535, got '{HostPort.Printable(text)}'");
+    }
+
+    private static bool ParseFail(string? text) => text switch
+    {
+        null or "open" => false,
+        "closed" => true,
+        _ => throw new OptionException($"--fail (FAIRLEAD_FAIL): expected open or closed, got '{HostPort.Printable(text)}'"),
+    };
+
+    private static string? ParseList(string? text, string name)
+    {
+        if (text is not null && text.Any(c => c is < ' ' or > '~'))
+            throw new OptionException($"{name}: expected hosts with commas between them, got '{HostPort.Printable(text)}'");
+        return text;
+    }
+}

@@ -1,0 +1,171 @@
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using Fairlead.Relay.Startup;
+using Fairlead.Relay.Trust;
+using Fairlead.Relay.Tunnel;
+using Fairlead.Wire;
+
+namespace Fairlead.Relay;
+
+/// <summary>
+/// STORY 1: from nothing to a relay that tools can use, in an order that matters.
+/// <list type="number">
+/// <item>Gates: is a proxy wanted here at all?</item>
+/// <item>Read the session token. Its file stays.</item>
+/// <item>Harden this process: from now on it holds a secret.</item>
+/// <item>Fetch the gateway's CA and write the bundle. A relay that nobody trusts is useless, so this comes before the listener.</item>
+/// <item>Listen.</item>
+/// <item>Remove the token file. Not earlier: if step 4 or 5 fails, a supervisor's restart still finds it.</item>
+/// </list>
+/// </summary>
+/// <param name="environment">The relay's own environment, as it was at the start.</param>
+/// <param name="log">Takes warnings that do not stop the start-up.</param>
+/// <param name="time">The clock of every limit.</param>
+internal sealed class RelayStartup(IReadOnlyDictionary<string, string> environment, RelayLog log, TimeProvider time)
+{
+    /// <summary>Runs the six steps. Where one fails, nothing is left running; a token file is left as it was.</summary>
+    /// <param name="options">What to do.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public async Task<StartupOutcome> StartAsync(RelayOptions options, CancellationToken cancellationToken)
+    {
+        // 1. The gates.
+        if (Gates.WhyOff(options.IsGatewayNeutral, options.SessionId, environment) is { } gate) return new StartupOutcome.Off(gate);
+        var step = "step 1 (gates)";
+        try
+        {
+            var target = RequireTarget(options.Gateway, options.SessionId!);
+
+            // 2. The token.
+            step = "step 2 (session token)";
+            var token = TokenFile.Read(options.TokenFile);
+            return await ServeAsync(options, target, token, removesTokenFile: true, cancellationToken);
+        }
+        catch (StepException e)
+        {
+            return new StartupOutcome.Failed(step, e.Cause, e.Remedy);
+        }
+    }
+
+    /// <summary>Runs steps 3 to 6 with a token that came without a file: nothing is left to remove.</summary>
+    /// <param name="options">What to do; gateway and session id are in it.</param>
+    /// <param name="token">Taken over.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public async Task<StartupOutcome> StartWithTokenAsync(RelayOptions options, SessionToken token, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var target = RequireTarget(options.Gateway, options.SessionId ?? "");
+            return await ServeAsync(options, target, token, removesTokenFile: false, cancellationToken);
+        }
+        catch (StepException e)
+        {
+            token.Dispose();
+            return new StartupOutcome.Failed("step 1 (gates)", e.Cause, e.Remedy);
+        }
+    }
+
+    private async Task<StartupOutcome> ServeAsync(
+        RelayOptions options, RelayTarget target, SessionToken token, bool removesTokenFile, CancellationToken cancellationToken)
+    {
+        LoopbackListener? listener = null;
+        var step = "step 3 (process hardening)";
+        var isStarted = false;
+        try
+        {
+            // 3. The process: no dumps, and no trust that came with the environment.
+            if (ProcessHardening.ForbidDumping() is { } weakness) log.Warning($"{step}: {weakness}");
+            ProcessHardening.ForgetInheritedTrust();
+
+            // 4. The CA.
+            step = "step 4 (CA certificate)";
+            var dialer = new GatewayDialer(target.Gateway, FindProxy(target.Gateway), ReadPinnedRoots(options.GatewayCa, target.Gateway), time);
+            var certificates = await GatewayCertificates.FetchAsync(target.Gateway, dialer, time, cancellationToken);
+            step = "step 4 (CA bundle)";
+            if (CaBundle.Write(options.CaBundle, certificates, options.SystemBundles) is { } lack) log.Warning(lack);
+
+            // 5. The listener.
+            step = "step 5 (listen)";
+            var session = new ConnectSession(dialer, target.SessionId, token, log, time);
+            listener = Listen(options, session);
+
+            // 6. The token file.
+            if (removesTokenFile && TokenFile.Destroy(options.TokenFile) is { } problem)
+                log.Warning($"step 6 (remove the token file): {problem}; a child can read the token. Make its directory writable for this user.");
+
+            var noProxy = ChildEnvironment.NoProxy(target.Gateway.Endpoint.Host, options.NoProxyAdd, options.NoProxySet);
+            isStarted = true;
+            return new StartupOutcome.Started(new RunningRelay(listener, token, ChildEnvironment.For(listener.Port, noProxy, options.CaBundle)));
+        }
+        catch (StepException e)
+        {
+            return new StartupOutcome.Failed(step, e.Cause, e.Remedy);
+        }
+        finally
+        {
+            if (!isStarted)
+            {
+                if (listener is not null) await listener.DisposeAsync();
+                token.Dispose();
+            }
+        }
+    }
+
+    private static RelayTarget RequireTarget(string? gateway, string sessionId)
+    {
+        if (gateway is null)
+            throw new StepException("no gateway address is known", "Give --gateway, FAIRLEAD_GATEWAY or ANTHROPIC_BASE_URL.");
+        if (!GatewayAddress.TryParse(gateway, out var address, out var problem))
+            throw new StepException(problem, "Correct --gateway, FAIRLEAD_GATEWAY or ANTHROPIC_BASE_URL.");
+
+        // RFC 7617 §2: the id is the user name of Basic credentials, where a colon ends it.
+        return sessionId.Length is > 0 and <= 512 && sessionId.All(c => c is > ' ' and <= '~' and not ':')
+            ? new RelayTarget(address, sessionId)
+            : throw new StepException(
+                $"expected a session id of 1 to 512 visible ASCII characters without ':', got '{HostPort.Printable(sessionId)}'",
+                "Correct --session-id, FAIRLEAD_SESSION_ID or CLAUDE_CODE_REMOTE_SESSION_ID.");
+    }
+
+    private EgressProxy? FindProxy(GatewayAddress gateway) =>
+        EgressProxy.TryFind(gateway, environment, out var proxy, out var problem)
+            ? proxy
+            : throw new StepException(problem, "Correct the variable, or list the gateway's host in NO_PROXY.");
+
+    private static X509Certificate2Collection? ReadPinnedRoots(string? file, GatewayAddress gateway)
+    {
+        if (file is null || !gateway.IsTls) return null;
+        const string Remedy = "Correct --gateway-ca or FAIRLEAD_GATEWAY_CA: a PEM file with the root certificates of the gateway.";
+        try
+        {
+            var roots = new X509Certificate2Collection();
+            roots.ImportFromPemFile(file);
+            return roots.Count > 0 ? roots : throw new StepException($"the file of the gateway's roots {HostPort.Printable(file)} holds no PEM certificate", Remedy);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException)
+        {
+            throw new StepException($"the file of the gateway's roots {HostPort.Printable(file)} cannot be used: {e.Message}", Remedy, e);
+        }
+    }
+
+    private LoopbackListener Listen(RelayOptions options, ConnectSession session)
+    {
+        try
+        {
+            return LoopbackListener.Start(options.Port, options.MaxTunnels, session.ServeAsync, log.Warning, time);
+        }
+        catch (SocketException e)
+        {
+            throw e.SocketErrorCode switch
+            {
+                SocketError.AddressAlreadyInUse => new StepException(
+                    $"port {options.Port} on 127.0.0.1 is taken", "End the program that uses it, or leave --port and FAIRLEAD_PORT away to get a free one.", e),
+                SocketError.AccessDenied => new StepException(
+                    $"port {options.Port} on 127.0.0.1 is forbidden to this user", "Choose a port above 1023 with --port or FAIRLEAD_PORT.", e),
+                _ => new StepException($"127.0.0.1 port {options.Port} cannot be listened on: {e.Message}", "Choose another port with --port or FAIRLEAD_PORT.", e),
+            };
+        }
+    }
+
+    /// <summary>Whom the relay talks to, and as whom.</summary>
+    private sealed record RelayTarget(GatewayAddress Gateway, string SessionId);
+}

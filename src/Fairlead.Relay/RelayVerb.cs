@@ -1,0 +1,80 @@
+using System.Runtime.InteropServices;
+using Fairlead.Wire;
+
+namespace Fairlead.Relay;
+
+/// <summary>`fairlead relay`: a relay by itself, beside the tools that use it, until a signal ends it.</summary>
+/// <param name="environment">The relay's own environment, as it was at the start.</param>
+/// <param name="log">Takes lines for the operator.</param>
+internal sealed class RelayVerb(IReadOnlyDictionary<string, string> environment, RelayLog log)
+{
+    private static readonly TimeSpan DrainLimit = TimeSpan.FromSeconds(10);
+
+    /// <summary>Runs the relay until SIGTERM or SIGINT, then lets open tunnels end for up to 10 s.</summary>
+    /// <param name="options">What the relay is to do.</param>
+    /// <param name="environmentFile">A second file for the variables, or null.</param>
+    /// <param name="cancellationToken">Ends the relay like a signal.</param>
+    public async Task<int> RunAsync(RelayOptions options, string? environmentFile, CancellationToken cancellationToken)
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+        void Stop(PosixSignalContext context)
+        {
+            context.Cancel = true;
+            stop.Cancel();
+        }
+
+        try
+        {
+            switch (await new RelayStartup(environment, log, TimeProvider.System).StartAsync(options, stop.Token))
+            {
+                case StartupOutcome.Off off:
+                    log.Notice($"proxy off: {off.Gate}");
+                    return options.FailsClosed ? ExitCodes.FailedClosed : ExitCodes.Success;
+                case StartupOutcome.Failed failed:
+                    log.Warning(failed.Describe("The relay does not run; the token file is as it was."));
+                    return options.FailsClosed ? ExitCodes.FailedClosed : ExitCodes.Failure;
+                case StartupOutcome.Started started:
+                    await using (started.Relay)
+                        return await ServeAsync(started.Relay, options, environmentFile, stop.Token);
+                default:
+                    throw new InvalidOperationException("a start-up ends in one of three ways");
+            }
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            return ExitCodes.Success;
+        }
+    }
+
+    private async Task<int> ServeAsync(RunningRelay relay, RelayOptions options, string? environmentFile, CancellationToken stopping)
+    {
+        var content = StateFile.Export(relay.Environment);
+        string[] files = [StateFile.PathIn(options.StateDirectory), .. environmentFile is null ? Array.Empty<string>() : [Path.GetFullPath(environmentFile)]];
+        foreach (var file in files)
+        {
+            try
+            {
+                StateFile.Write(file, content);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                log.Warning($"the environment for tools could not be written to {HostPort.Printable(file)}: {e.Message}");
+            }
+        }
+
+        log.Notice($"the relay listens on 127.0.0.1:{relay.Port}; `eval \"$(fairlead env)\"` makes a shell use it");
+        await WaitAsync(stopping);
+        foreach (var file in files) StateFile.Remove(file, content);
+        await relay.DrainAsync(DrainLimit);
+        return ExitCodes.Success;
+    }
+
+    private static async Task WaitAsync(CancellationToken stopping)
+    {
+        var stopped = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var registration = stopping.Register(stopped.SetResult);
+        await stopped.Task;
+    }
+}

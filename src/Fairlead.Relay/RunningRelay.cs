@@ -1,0 +1,24 @@
+using Fairlead.Relay.Startup;
+using Fairlead.Relay.Tunnel;
+
+namespace Fairlead.Relay;
+
+/// <summary>A relay that listens, and what a tool's environment must hold to use it. Disposing it stops it and erases the token.</summary>
+internal sealed class RunningRelay(LoopbackListener listener, SessionToken token, IReadOnlyList<(string Name, string Value)> environment) : IAsyncDisposable
+{
+    /// <summary>The port on 127.0.0.1.</summary>
+    public int Port => listener.Port;
+
+    /// <summary>The variables for tools.</summary>
+    public IReadOnlyList<(string Name, string Value)> Environment => environment;
+
+    /// <summary>Stops accepting, and lets open tunnels end by themselves for a while before they are cut.</summary>
+    public Task DrainAsync(TimeSpan limit) => listener.StopAsync(limit);
+
+    /// <summary>Stops at once.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await listener.DisposeAsync();
+        token.Dispose();
+    }
+}

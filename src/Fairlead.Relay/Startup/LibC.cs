@@ -1,0 +1,67 @@
+using System.Runtime.InteropServices;
+
+namespace Fairlead.Relay.Startup;
+
+/// <summary>The few calls of the C library that .NET has no door to. Constants are those of Linux.</summary>
+internal static unsafe partial class LibC
+{
+    public const int OpenReadOnly = 0;
+    public const int OpenWriteOnly = 1;
+    public const int OpenNonBlocking = 0x800;
+    public const int OpenCloseOnExec = 0x80000;
+    public const int NoSuchFile = 2;
+    public const int AccessDenied = 13;
+    public const int TooManySymlinks = 40;
+    public const int MayExecute = 1;
+
+    private const int PrSetDumpable = 4;
+    private const int AtEmptyPath = 0x1000;
+    private const int AtSymlinkNoFollow = 0x100;
+    private const int AtCurrentDirectory = -100;
+    private const uint StatxType = 1;
+    private const int StatxModeOffset = 28;
+    private const int FileTypeMask = 0xf000;
+    private const int RegularFile = 0x8000;
+    private const int SymbolicLink = 0xa000;
+
+    /// <summary>Refuses a symbolic link as the last part of the path. Its value is one of the few that differ between processors.</summary>
+    public static int OpenNoFollow => RuntimeInformation.ProcessArchitecture is Architecture.Arm64 or Architecture.Arm ? 0x8000 : 0x20000;
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int Open(string path, int flags, uint mode);
+
+    [LibraryImport("libc", EntryPoint = "unsetenv", StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int UnsetEnvironment(string name);
+
+    [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
+    public static partial int Kill(int processId, int signal);
+
+    [LibraryImport("libc", EntryPoint = "access", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int Access(string path, int mode);
+
+    /// <summary>Forbids other processes of the same user to read this one's memory, or to attach to it.</summary>
+    /// <returns>0, or the error.</returns>
+    public static int ForbidDumping() => Prctl(PrSetDumpable, 0, 0, 0, 0) == 0 ? 0 : Marshal.GetLastPInvokeError();
+
+    /// <summary>True when the open file is a regular one: no directory, device, pipe or socket.</summary>
+    public static bool IsRegularFile(SafeHandle file) => FileType((int)file.DangerousGetHandle(), "", AtEmptyPath) == RegularFile;
+
+    /// <summary>True when the path itself, not what it may point at, is a regular file.</summary>
+    public static bool IsRegularFile(string path) => FileType(AtCurrentDirectory, path, AtSymlinkNoFollow) == RegularFile;
+
+    /// <summary>True when the path itself is a symbolic link, whether or not it leads anywhere.</summary>
+    public static bool IsSymbolicLink(string path) => FileType(AtCurrentDirectory, path, AtSymlinkNoFollow) == SymbolicLink;
+
+    private static int FileType(int directory, string path, int flags)
+    {
+        // struct statx is laid out alike on every processor, unlike struct stat: | ... 28 bytes ... | u16 mode | ...
+        var status = stackalloc byte[256];
+        return Statx(directory, path, flags, StatxType, status) == 0 ? *(ushort*)(status + StatxModeOffset) & FileTypeMask : 0;
+    }
+
+    [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Statx(int directory, string path, int flags, uint mask, byte* status);
+
+    [LibraryImport("libc", EntryPoint = "prctl", SetLastError = true)]
+    private static partial int Prctl(int option, nuint value, nuint unused3, nuint unused4, nuint unused5);
+}

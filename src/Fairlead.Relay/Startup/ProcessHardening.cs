@@ -1,0 +1,33 @@
+using System.Runtime.InteropServices;
+
+namespace Fairlead.Relay.Startup;
+
+/// <summary>What protects the token in this process from other processes of the same user, and our trust from the environment we inherited.</summary>
+internal static class ProcessHardening
+{
+    // OpenSSL and .NET read these: the first two replace whom we trust, the third writes the keys of our connections into a file.
+    // We hand SSL_CERT_FILE to children ourselves, so a relay started by one of them inherits it.
+    private static readonly string[] VariablesThatBendTls = ["SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE"];
+
+    /// <summary>Forgets the inherited variables that would change whom this process trusts. Call before any TLS; the child's environment is captured before.</summary>
+    public static void ForgetInheritedTrust()
+    {
+        foreach (var name in VariablesThatBendTls)
+        {
+            Environment.SetEnvironmentVariable(name, null);
+            // The managed environment is a copy; OpenSSL reads the C library's.
+            if (OperatingSystem.IsLinux()) _ = LibC.UnsetEnvironment(name);
+        }
+    }
+
+    /// <summary>Forbids other processes of this user to read our memory or to attach to us.</summary>
+    /// <returns>Null, or why it could not be done; the relay runs all the same.</returns>
+    public static string? ForbidDumping()
+    {
+        if (!OperatingSystem.IsLinux()) return "this system has no prctl; other processes of this user can read the relay's memory";
+        var error = LibC.ForbidDumping();
+        return error == 0
+            ? null
+            : $"prctl(PR_SET_DUMPABLE, 0) failed ({Marshal.GetPInvokeErrorMessage(error)}); other processes of this user can read the relay's memory";
+    }
+}

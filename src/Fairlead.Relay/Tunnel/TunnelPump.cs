@@ -1,0 +1,196 @@
+using System.Buffers;
+using System.Net.Sockets;
+using Fairlead.Wire;
+
+namespace Fairlead.Relay.Tunnel;
+
+/// <summary>
+/// Moves bytes between a tool and its tunnel, both ways at once, until both directions have ended. A slow reader pushes back: nothing is read from one
+/// side while the other does not take it. A direction holds a buffer only while it has bytes in hand.
+/// </summary>
+internal sealed class TunnelPump(Socket tool, TunnelStream tunnel, TimeProvider time)
+{
+    // How long a gateway that knows no half-close may go on sending after our close frame.
+    private static readonly TimeSpan LegacyCloseLimit = TimeSpan.FromSeconds(10);
+
+    // The gateway may have said its last words before our write to it failed.
+    private static readonly TimeSpan LastWordsLimit = TimeSpan.FromSeconds(2);
+
+    private static readonly TimeSpan CloseLimit = TimeSpan.FromSeconds(2);
+
+    private PumpEnd _up;
+    private PumpEnd _down;
+    private bool _toolBroke;
+
+    /// <summary>Bytes that were passed to the tool.</summary>
+    public long BytesToTool { get; private set; }
+
+    /// <summary>True when the tool's connection broke.</summary>
+    public bool ToolLeft => _toolBroke;
+
+    /// <summary>True when the tool got all that the gateway had for it, and nothing broke.</summary>
+    public bool IsWhole => _down == PumpEnd.Whole && !_toolBroke;
+
+    /// <summary>For the log: how the tunnel ended.</summary>
+    public string Outcome { get; private set; } = "ended";
+
+    /// <summary>The state of a pump whose tunnel broke before it could run.</summary>
+    public static TunnelPump BrokenAtOnce(Socket tool, TunnelStream tunnel, TimeProvider time, string problem) =>
+        new(tool, tunnel, time) { _up = PumpEnd.TunnelBroke, _down = PumpEnd.TunnelBroke, Outcome = problem };
+
+    /// <summary>Runs until both directions have ended. Never throws.</summary>
+    /// <param name="stopping">Cuts both.</param>
+    public async Task RunAsync(CancellationToken stopping)
+    {
+        using var cut = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+        var up = PumpUpAsync(cut.Token);
+        var down = PumpDownAsync(cut.Token);
+        await Task.WhenAny(up, down);
+        if (down.IsCompleted) await EndUpAsync(up, await down, cut);
+        else EndDownSoon(await up, cut);
+        (_up, _down) = (await up, await down);
+        if (stopping.IsCancellationRequested) Outcome = "cut: the relay stops";
+    }
+
+    /// <summary>Says that all was sent, and waits briefly for the gateway to say the same: closing at once could overtake our last bytes.</summary>
+    public async Task CloseTunnelAsync()
+    {
+        // An upload that was cut short must not be taken for a whole one.
+        if (_up != PumpEnd.Whole) await AbortTunnelAsync();
+        await WithinAsync(async token =>
+        {
+            await tunnel.CloseAsync(CloseCode.Normal, "", token);
+            await tunnel.WaitForCloseAsync(token);
+        });
+    }
+
+    /// <summary>Says that the data is cut; the gateway passes that on.</summary>
+    public Task AbortTunnelAsync() => WithinAsync(async token => await tunnel.CloseAsync(CloseCode.InternalError, "the tool's connection broke", token));
+
+    private async Task WithinAsync(Func<CancellationToken, Task> closing)
+    {
+        using var limit = new CancellationTokenSource(CloseLimit, time);
+        try
+        {
+            await closing(limit.Token);
+        }
+        catch (Exception e) when (e is IOException or OperationCanceledException)
+        {
+            // The tunnel is gone, or the gateway does not answer; disposing the connection tells it the rest.
+        }
+    }
+
+    private async Task EndUpAsync(Task<PumpEnd> up, PumpEnd down, CancellationTokenSource cut)
+    {
+        if (down == PumpEnd.Whole && BytesToTool > 0 && !tunnel.IsClosedByPeer)
+        {
+            // The tool may go on sending, as long as somebody reads at the other end.
+            await Task.WhenAny(up, WatchForCloseAsync(cut.Token));
+        }
+
+        if (!up.IsCompleted) await cut.CancelAsync();
+    }
+
+    private void EndDownSoon(PumpEnd up, CancellationTokenSource cut)
+    {
+        switch (up)
+        {
+            case PumpEnd.Whole when tunnel.CarriesHalfClose: break;
+            case PumpEnd.Whole: cut.CancelAfter(LegacyCloseLimit); break;
+            case PumpEnd.TunnelBroke: cut.CancelAfter(LastWordsLimit); break;
+            default: cut.Cancel(); break;
+        }
+    }
+
+    private async Task WatchForCloseAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await tunnel.WaitForCloseAsync(cancellationToken);
+        }
+        catch (Exception e) when (e is IOException or OperationCanceledException)
+        {
+            // A tunnel that broke takes no more bytes either.
+        }
+    }
+
+    private async Task<PumpEnd> PumpUpAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            while (true)
+            {
+                // Waiting for bytes without a buffer: a tool that is silent costs none.
+                if (tool.Available == 0) await tool.ReceiveAsync(Memory<byte>.Empty, cancellationToken);
+                if (!await PassUpAsync(cancellationToken)) break;
+            }
+
+            await tunnel.EndWriteAsync(cancellationToken);
+            return PumpEnd.Whole;
+        }
+        catch (Exception e)
+        {
+            return Explain(e);
+        }
+    }
+
+    private async Task<bool> PassUpAsync(CancellationToken cancellationToken)
+    {
+        var buffer = ArrayPool<byte>.Shared.Rent(Protocol.PreferredChunkBytes);
+        try
+        {
+            var bytes = await tool.ReceiveAsync(buffer.AsMemory(0, Protocol.PreferredChunkBytes), cancellationToken);
+            await tunnel.WriteAsync(buffer.AsMemory(0, bytes), cancellationToken);
+            return bytes > 0;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    private async Task<PumpEnd> PumpDownAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            while (await tunnel.ReadChunkAsync(cancellationToken) is { } chunk)
+            {
+                if (chunk.IsConnect) throw new ProtocolException("expected no CONNECT from the gateway");
+                for (var data = chunk.Data; !data.IsEmpty;)
+                {
+                    var bytes = await tool.SendAsync(data, cancellationToken);
+                    BytesToTool += bytes;
+                    data = data[bytes..];
+                }
+            }
+
+            // Before the first byte the tool is owed an explanation, not an end.
+            if (BytesToTool > 0) tool.Shutdown(SocketShutdown.Send);
+            else Outcome = "it ended before the first byte";
+            return PumpEnd.Whole;
+        }
+        catch (Exception e)
+        {
+            return Explain(e);
+        }
+    }
+
+    private PumpEnd Explain(Exception e)
+    {
+        switch (e)
+        {
+            case SocketException or ObjectDisposedException:
+                _toolBroke = true;
+                Outcome = "the tool's connection broke";
+                return PumpEnd.ToolBroke;
+            case IOException:
+                Outcome = e.Message;
+                return PumpEnd.TunnelBroke;
+            case OperationCanceledException:
+                return PumpEnd.Stopped;
+            default:
+                Outcome = $"failed unexpectedly: {e.GetType().Name}";
+                return PumpEnd.TunnelBroke;
+        }
+    }
+}
