@@ -41,7 +41,7 @@ public sealed class LargeTransferTests
     {
         JsonNode warm = (await site.RunAsync("curl", "-sS", "https://origin.test/echo/warm")).Json;
         Assert.NotNull(warm);
-        return (ProcessMemory.Of(site.Relay.Program), ProcessMemory.Ofsite.Gateway.Program);
+        return (ProcessMemory.Of(site.Relay.Program), ProcessMemory.Of(site.Gateway.Program));
     }
 
     private static void AssertFlat(ProcessMemory before, RunningProgram program) =>
