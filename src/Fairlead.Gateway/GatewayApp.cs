@@ -42,15 +42,18 @@ internal sealed class GatewayApp : IAsyncDisposable
     /// <summary>The base address that relays are given.</summary>
     public string Address { get; private set; } = "";
 
+    /// <param name="options">What was configured.</param>
+    /// <param name="logLevel">What the log begins with; the audit is not touched by it.</param>
+    /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="InvalidDataException">The CA's directory or the gateway's certificate cannot be used.</exception>
     /// <exception cref="IOException">A file or the port cannot be used.</exception>
-    public static async Task<GatewayApp> StartAsync(GatewayOptions options, CancellationToken cancellationToken)
+    public static async Task<GatewayApp> StartAsync(GatewayOptions options, LogLevel logLevel, CancellationToken cancellationToken)
     {
         var time = TimeProvider.System;
-        var outerBuilder = NewBuilder();
-        var innerBuilder = NewBuilder();
+        var outerBuilder = NewBuilder(logLevel);
+        var innerBuilder = NewBuilder(logLevel);
         var listener = new TunnelListener();
-        using var startLog = LoggerFactory.Create(ConfigureLogging);
+        using var startLog = LoggerFactory.Create(logging => ConfigureLogging(logging, logLevel));
         var logger = startLog.CreateLogger<GatewayApp>();
         KeepMemoryPrivate(logger);
         foreach (var warning in options.Warnings) logger.ConfigWarning(warning);
@@ -91,8 +94,9 @@ internal sealed class GatewayApp : IAsyncDisposable
     /// <summary>Stops taking tunnels, gives open requests ten seconds, then cuts them.</summary>
     public async ValueTask DisposeAsync()
     {
-        await _outer.StopAsync();
+        // The inner server first: it lets open requests end, closes the others, and so ends their tunnels; a tunnel that comes meanwhile is refused.
         await _inner.StopAsync();
+        await _outer.StopAsync();
         await _outer.DisposeAsync();
         await _inner.DisposeAsync();
         _clients.Dispose();
@@ -101,18 +105,18 @@ internal sealed class GatewayApp : IAsyncDisposable
     }
 
     // The empty builder: no appsettings.json, no ASPNETCORE_ variables, nothing that opens a listener or changes a limit behind the operator's back.
-    private static WebApplicationBuilder NewBuilder()
+    private static WebApplicationBuilder NewBuilder(LogLevel logLevel)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        ConfigureLogging(builder.Logging);
+        ConfigureLogging(builder.Logging, logLevel);
         builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = ShutdownTimeout);
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration();
         return builder;
     }
 
-    private static void ConfigureLogging(ILoggingBuilder logging)
+    private static void ConfigureLogging(ILoggingBuilder logging, LogLevel logLevel)
     {
-        logging.SetMinimumLevel(LogLevel.Warning).AddFilter("Fairlead", LogLevel.Information);
+        logging.SetMinimumLevel(LogLevel.Warning).AddFilter("Fairlead", logLevel);
         // A workload that breaks HTTP or TLS is the audit's business, not the operator's log.
         logging.AddFilter("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Error);
         logging.AddSimpleConsole(o =>

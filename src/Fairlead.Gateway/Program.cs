@@ -28,7 +28,8 @@ static async Task<int> ServeAsync(string configFile, bool isLocal, string? sessi
     try
     {
         var options = ConfigFile.Load(configFile, isLocal ? new ConfigFile.LocalSession(sessionId, await ReadTokenAsync(stop.Token)) : null);
-        await using var app = await GatewayApp.StartAsync(options, stop.Token);
+        // In local mode standard error is the command's: it has room for what went wrong only.
+        await using var app = await GatewayApp.StartAsync(options, isLocal ? LogLevel.Warning : LogLevel.Information, stop.Token);
         await Console.Out.WriteLineAsync(isLocal ? LocalAnnouncement(app.Address, options) : string.Create(CultureInfo.InvariantCulture, $"listening on {app.Address}"));
         if (isLocal) await WaitForEndOfInputAsync(stop.Token);
         else await Task.Delay(Timeout.Infinite, stop.Token);

@@ -27,7 +27,7 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
             Request = Guid.CreateVersion7(now).ToString("N"),
             Tunnel = tunnel.Id,
             Session = tunnel.Session.Id,
-            Protocol = HttpProtocol.IsHttp2(context.Request.Protocol) ? "h2" : "http/1.1",
+            Protocol = HttpProtocol.IsHttp2(context.Request.Protocol) ? "h2" : context.Request.Protocol.ToLowerInvariant(),
             // RFC 8441: an extended CONNECT is what a GET with Upgrade is in HTTP/1.1, and policy judges it as that.
             Method = UpgradeRequest.Of(context) is null ? context.Request.Method : "GET",
             Host = tunnel.Destination.Host,

@@ -16,7 +16,12 @@ internal static class CommandLookup
     {
         isForbidden = false;
         if (command.Length == 0) return null;
-        if (command.Contains('/', StringComparison.Ordinal)) return Check(command, ref isForbidden);
+        if (command.Contains('/', StringComparison.Ordinal))
+        {
+            isForbidden = Directory.Exists(command);
+            return Check(command, ref isForbidden);
+        }
+
         foreach (var directory in (path ?? DefaultPath).Split(':'))
         {
             // An empty entry is the current directory (POSIX, Environment Variables, PATH).
@@ -29,12 +34,7 @@ internal static class CommandLookup
     private static string? Check(string candidate, ref bool isForbidden)
     {
         var full = Path.GetFullPath(candidate);
-        if (!File.Exists(full))
-        {
-            isForbidden |= Directory.Exists(full) && candidate.Contains('/', StringComparison.Ordinal);
-            return null;
-        }
-
+        if (!File.Exists(full)) return null;
         if (LibC.Access(full, LibC.MayExecute) == 0) return full;
         isForbidden = true;
         return null;

@@ -83,7 +83,7 @@ internal sealed class LocalGateway : IAsyncDisposable
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(ReadyLimit);
-        const string Remedy = "What it says above tells why; `fairlead-gateway check` examines its configuration.";
+        const string Remedy = "What it says above tells why.";
         string? line;
         try
         {

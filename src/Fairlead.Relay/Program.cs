@@ -24,6 +24,9 @@ internal static class Program
     private static readonly Option<string?> EnvironmentFile = Text("--env-file", "FILE", "A second file for the environment that tools need.");
     private static readonly Argument<string[]> CommandLine = new("command") { Arity = ArgumentArity.OneOrMore, HelpName = "command [args...]", Description = "The command to run; write -- before it." };
 
+    private static readonly StreamWriter StandardOutput = StandardStream.Writer(1);
+    private static readonly StreamWriter StandardError = StandardStream.Writer(2);
+
     public static async Task<int> Main(string[] args)
     {
         // The child gets what we got: captured before anything of ours changes it.
@@ -31,16 +34,16 @@ internal static class Program
         var configuration = new ParserConfiguration { ResponseFileTokenReplacer = null, EnablePosixBundling = false };
         var parsed = Describe(environment).Parse(args, configuration);
         // ProcessTerminationTimeout: signals are ours to handle, `run` passes them on.
-        var invocation = new InvocationConfiguration { ProcessTerminationTimeout = null, EnableDefaultExceptionHandler = false };
+        var invocation = new InvocationConfiguration { ProcessTerminationTimeout = null, EnableDefaultExceptionHandler = false, Output = StandardOutput, Error = StandardError };
         try
         {
             if (parsed.Errors.Count == 0 || parsed.Action is System.CommandLine.Help.HelpAction) return await parsed.InvokeAsync(invocation);
-            foreach (var error in parsed.Errors) await Console.Error.WriteLineAsync($"fairlead: {error.Message}");
-            await Console.Error.WriteLineAsync($"fairlead: see `{Name(parsed)} --help`");
+            foreach (var error in parsed.Errors) await StandardError.WriteLineAsync($"fairlead: {error.Message}");
+            await StandardError.WriteLineAsync($"fairlead: see `{Name(parsed)} --help`");
         }
         catch (OptionException e)
         {
-            await Console.Error.WriteLineAsync($"fairlead: {e.Message}");
+            await StandardError.WriteLineAsync($"fairlead: {e.Message}");
         }
 
         return ExitCodes.Usage;
@@ -54,7 +57,7 @@ internal static class Program
         run.SetAction((parsed, cancellationToken) =>
         {
             var options = RelayOptions.From(Flags(parsed), environment);
-            var verb = new RunVerb(environment, new RelayLog(Console.Error, parsed.GetValue(Verbose)));
+            var verb = new RunVerb(environment, new RelayLog(StandardError, parsed.GetValue(Verbose)));
             var command = parsed.GetValue(CommandLine)!;
             // The parser takes an option that it does not know for the command.
             if (command[0].StartsWith('-')) throw new OptionException($"unknown option {HostPort.Printable(command[0])}; see `fairlead run --help`");
@@ -65,7 +68,7 @@ internal static class Program
 
         var relay = new Command("relay", "Runs a relay by itself until SIGTERM or SIGINT; `fairlead env` tells tools how to use it.") { EnvironmentFile };
         relay.SetAction((parsed, cancellationToken) =>
-            new RelayVerb(environment, new RelayLog(Console.Error, parsed.GetValue(Verbose)))
+            new RelayVerb(environment, new RelayLog(StandardError, parsed.GetValue(Verbose)))
                 .RunAsync(RelayOptions.From(Flags(parsed), environment), parsed.GetValue(EnvironmentFile), cancellationToken));
 
         foreach (var option in shared)
@@ -78,8 +81,8 @@ internal static class Program
         env.SetAction(async (parsed, cancellationToken) =>
         {
             var (lines, problem) = await StateFile.ReadAsync(RelayOptions.StateDirectoryFrom(parsed.GetValue(StateDirectory), environment), cancellationToken);
-            if (lines is null) await Console.Error.WriteLineAsync($"fairlead: {problem}");
-            else Console.Out.Write(lines);
+            if (lines is null) await StandardError.WriteLineAsync($"fairlead: {problem}");
+            else StandardOutput.Write(lines);
             return lines is null ? ExitCodes.Failure : ExitCodes.Success;
         });
 

@@ -17,6 +17,7 @@ internal sealed class AuditLog : IDisposable
     private readonly ArrayBufferWriter<byte> _line = new(1024);
     private readonly Utf8JsonWriter _json;
     private readonly ILogger _logger;
+    private bool _isWritable = true;
 
     private AuditLog(FileStream file, ILogger logger)
     {
@@ -26,7 +27,11 @@ internal sealed class AuditLog : IDisposable
     }
 
     /// <summary>False while the last record could not be written; true again when a record is.</summary>
-    public bool IsWritable { get; private set; } = true;
+    public bool IsWritable
+    {
+        get => Volatile.Read(ref _isWritable);
+        private set => Volatile.Write(ref _isWritable, value);
+    }
 
     /// <summary>Opens a file for appending, and makes it (0600) and its directory when they are not there. A torn last line is ended.</summary>
     /// <exception cref="IOException">The file cannot be opened for writing.</exception>

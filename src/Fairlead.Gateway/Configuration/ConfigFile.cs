@@ -122,7 +122,9 @@ internal sealed class ConfigFile
         var secrets = new Dictionary<string, Secret>();
         foreach (var (name, value) in node.Entries())
         {
-            if (ReadSource(value) is { } source && ReadSecret(name, value, source) is { } secret) secrets[name] = secret;
+            // A secret that cannot be read was reported; that it is missing elsewhere too would only be noise. Nothing is made of a file with errors.
+            var secret = ReadSource(value) is { } source ? ReadSecret(name, value, source) : null;
+            secrets[name] = secret ?? Secret.Unreadable(name);
         }
 
         return secrets;

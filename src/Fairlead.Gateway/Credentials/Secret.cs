@@ -34,6 +34,9 @@ internal sealed class Secret
         return true;
     }
 
+    /// <summary>Stands for a secret that could not be read, in a configuration that will not load.</summary>
+    public static Secret Unreadable(string name) => new(name, "unreadable");
+
     public string Reveal() => _value;
 
     public override string ToString() => "***";

@@ -38,6 +38,8 @@ internal static class ResponseHead
             if (HopByHop.Contains(name) || nominated?.Contains(name) == true) continue;
             // RFC 7838: it invites to another endpoint, where nobody intercepts; the invitation is not for what stands behind a proxy.
             if (name.Equals("Alt-Svc", StringComparison.OrdinalIgnoreCase)) continue;
+            // Only the gateway says why the gateway refused: an upstream that could forge it would send people after a rule that does not exist.
+            if (name.StartsWith("Fairlead-", StringComparison.OrdinalIgnoreCase)) continue;
             try
             {
                 to.Append(name, values.ToArray());

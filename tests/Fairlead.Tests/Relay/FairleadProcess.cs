@@ -1,0 +1,61 @@
+using System.Diagnostics;
+
+namespace Fairlead.Tests.Relay;
+
+/// <summary>The program itself, as a user starts it.</summary>
+internal sealed class FairleadProcess : IAsyncDisposable
+{
+    private readonly Process _process = new();
+
+    private FairleadProcess(IEnumerable<string> arguments, IReadOnlyDictionary<string, string> environment, string home)
+    {
+        _process.StartInfo = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "fairlead"), arguments)
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        _process.StartInfo.Environment.Clear();
+        _process.StartInfo.Environment["PATH"] = Environment.GetEnvironmentVariable("PATH");
+        _process.StartInfo.Environment["HOME"] = home;
+        if (Environment.GetEnvironmentVariable("DOTNET_ROOT") is { } root) _process.StartInfo.Environment["DOTNET_ROOT"] = root;
+        foreach (var (name, value) in environment) _process.StartInfo.Environment[name] = value;
+        _process.Start();
+    }
+
+    public int Id => _process.Id;
+
+    public StreamReader Output => _process.StandardOutput;
+
+    public StreamReader Errors => _process.StandardError;
+
+    public static FairleadProcess Start(IEnumerable<string> arguments, IReadOnlyDictionary<string, string> environment, string home) => new(arguments, environment, home);
+
+    /// <summary>Runs to the end.</summary>
+    public static async Task<(int ExitCode, string Output, string Errors)> RunAsync(IEnumerable<string> arguments, IReadOnlyDictionary<string, string> environment, string home)
+    {
+        await using var fairlead = Start(arguments, environment, home);
+        var output = fairlead.Output.ReadToEndAsync(Limits.Token);
+        var errors = fairlead.Errors.ReadToEndAsync(Limits.Token);
+        return (await fairlead.WaitAsync(), await output, await errors);
+    }
+
+    public async Task SignalAsync(string name)
+    {
+        using var kill = Process.Start("kill", ["-s", name, Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
+        await kill.WaitForExitAsync(Limits.Token);
+    }
+
+    public async Task<int> WaitAsync()
+    {
+        await _process.WaitForExitAsync(Limits.Token);
+        return _process.ExitCode;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited) _process.Kill();
+        await _process.WaitForExitAsync();
+        _process.Dispose();
+    }
+}
