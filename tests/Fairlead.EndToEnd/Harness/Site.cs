@@ -54,7 +54,14 @@ internal sealed class Site : IAsyncDisposable
     {
         await using var program = Start(relay, tool, arguments);
         program.Stdin.Close();
-        return await program.WaitAsync(Limits.Token());
+        try
+        {
+            return await program.WaitAsync(Limits.Token());
+        }
+        finally
+        {
+            ShowLogs();
+        }
     }
 
     /// <summary>Starts a tool behind the relay; the caller ends it.</summary>
@@ -74,6 +81,7 @@ internal sealed class Site : IAsyncDisposable
     /// <summary>Stops what runs; a gateway that stopped has written all its records, and then every one is checked.</summary>
     public async ValueTask DisposeAsync()
     {
+        ShowLogs();
         try
         {
             foreach (var relay in _relays) await relay.DisposeAsync();
@@ -87,6 +95,15 @@ internal sealed class Site : IAsyncDisposable
             Folder.Dispose();
         }
     }
+
+    /// <summary>What the programs said; the runner prints it with a test that failed.</summary>
+    private void ShowLogs()
+    {
+        var output = TestContext.Current.TestOutputHelper;
+        output?.WriteLine($"gateway: {Tail(Gateway?.Program)}\nrelays: {string.Concat(_relays.Select(relay => Tail(relay.Program)))}");
+    }
+
+    private static string Tail(RunningProgram? program) => program?.Stderr.Text is { Length: > 0 } text ? text[^Math.Min(text.Length, 3000)..] : "(silent)";
 
     private async Task StartProgramsAsync(CancellationToken cancellationToken)
     {

@@ -21,7 +21,7 @@ public sealed class MisdirectedRequestTests(SharedSite shared)
     }
 
     [Theory]
-    [InlineData("CONNECT second.test:443 HTTP/1.1\r\nHost: second.test:443\r\n\r\n")]
+    [InlineData("CONNECT origin.test:443 HTTP/1.1\r\nHost: origin.test:443\r\n\r\n")]
     [InlineData("TRACE /echo/trace HTTP/1.1\r\nHost: origin.test\r\n\r\n")]
     public async Task Connect_and_trace_are_not_allowed_inside_a_tunnel(string request)
     {
