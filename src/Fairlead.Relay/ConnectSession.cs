@@ -92,7 +92,7 @@ internal sealed class ConnectSession(GatewayDialer dialer, string sessionId, Ses
         if (pump.BytesToTool == 0 && !pump.ToolLeft && !stopping.IsCancellationRequested)
         {
             await pump.AbortTunnelAsync();
-            await LocalAnswer.SendAsync(tool, BadGateway($"the gateway closed the tunnel without an answer: {pump.Outcome}"), stopping);
+            await LocalAnswer.SendAsync(tool, BadGateway($"the gateway opened a tunnel and gave no answer: {pump.Outcome}"), stopping);
         }
         else if (pump.IsWhole)
         {
@@ -104,7 +104,8 @@ internal sealed class ConnectSession(GatewayDialer dialer, string sessionId, Ses
             // A reset, and no close frame of the normal kind: neither side may take what it got for the whole stream.
             tool.LingerState = new LingerOption(enable: true, seconds: 0);
             tool.Close();
-            await pump.AbortTunnelAsync();
+            if (pump.ToolLeft) await pump.CloseTunnelAsync();
+            else await pump.AbortTunnelAsync();
         }
     }
 

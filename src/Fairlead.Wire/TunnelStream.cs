@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using System.Runtime.ExceptionServices;
 using System.Security.Cryptography;
 using System.Text;
 
@@ -22,6 +23,7 @@ public sealed class TunnelStream : Stream
     private readonly SemaphoreSlim _writing = new(1, 1);
     private readonly PeriodicTimer _keepAliveTimer;
     private readonly Task _keepAlive;
+    private readonly CancellationTokenSource _disposal = new();
 
     private byte[] _buffer = [];
     private int _start;
@@ -32,6 +34,9 @@ public sealed class TunnelStream : Stream
     private bool _isInsideMessage;
     private ReadOnlyMemory<byte> _unread;
     private bool _inputEnded;
+    private Exception? _readFailure;
+    private Task _pong = Task.CompletedTask;
+    private bool _dataEnded;
     private bool _closeSent;
     private bool _isBroken;
 
@@ -84,7 +89,7 @@ public sealed class TunnelStream : Stream
         while (_unread.IsEmpty)
         {
             if (await ReadChunkAsync(cancellationToken).ConfigureAwait(false) is not { } chunk) return 0;
-            if (chunk.IsConnect) throw new ProtocolException("expected CONNECT in the first chunk only");
+            if (chunk.IsConnect) throw _readFailure = new ProtocolException("expected CONNECT in the first chunk only");
             _unread = chunk.Data;
         }
 
@@ -101,22 +106,32 @@ public sealed class TunnelStream : Stream
     /// <exception cref="ProtocolException">The peer sent what is no chunk.</exception>
     public async ValueTask<Chunk?> ReadChunkAsync(CancellationToken cancellationToken)
     {
-        while (!_inputEnded)
+        // What ended the reading is told to every later read: a cut stream must not end like a whole one, nor go on behind a gap.
+        if (_readFailure is not null) ExceptionDispatchInfo.Throw(_readFailure);
+        try
         {
-            var frame = await ReadFrameAsync(cancellationToken).ConfigureAwait(false);
-            var payload = TakePayload(frame);
-            if (frame.IsControl)
+            while (!_inputEnded)
             {
-                await HandleControlAsync(frame.Kind, payload, cancellationToken).ConfigureAwait(false);
-                continue;
-            }
+                var frame = await ReadFrameAsync(cancellationToken).ConfigureAwait(false);
+                var payload = TakePayload(frame);
+                if (frame.IsControl)
+                {
+                    await HandleControlAsync(frame.Kind, payload, cancellationToken).ConfigureAwait(false);
+                    continue;
+                }
 
-            if (!TryTakeMessage(frame, payload, out var message)) continue;
-            var chunk = Chunk.Parse(message);
-            if (chunk.EndOfData) _inputEnded = true;
-            if (chunk.Data.IsEmpty && !chunk.IsConnect) continue; // a keepalive, or the bare end of data
-            BytesRead += chunk.Data.Length;
-            return chunk;
+                if (!TryTakeMessage(frame, payload, out var message)) continue;
+                var chunk = Chunk.Parse(message);
+                if (chunk.EndOfData) _inputEnded = true;
+                if (chunk.Data.IsEmpty && !chunk.IsConnect) continue; // a keepalive, or the bare end of data
+                BytesRead += chunk.Data.Length;
+                return chunk;
+            }
+        }
+        catch (IOException e)
+        {
+            _readFailure = e;
+            throw;
         }
 
         // What came behind the end of the data, a close frame say, is kept.
@@ -146,23 +161,28 @@ public sealed class TunnelStream : Stream
     }
 
     /// <inheritdoc/>
-    /// <exception cref="TunnelAbortedException">The tunnel is closed or broken.</exception>
+    /// <exception cref="TunnelAbortedException">The tunnel is closed or broken, or this end said that it sends no more data.</exception>
     public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
         while (!buffer.IsEmpty)
         {
             var bytes = Math.Min(buffer.Length, Protocol.PreferredChunkBytes);
             await SendAsync(FrameKind.Binary, buffer[..bytes], isData: true, cancellationToken).ConfigureAwait(false);
-            BytesWritten += bytes;
             buffer = buffer[bytes..];
         }
     }
 
-    /// <summary>Says that this end sends no more data. The other direction goes on where <see cref="CarriesHalfClose"/> is true; else the tunnel closes.</summary>
+    /// <summary>
+    /// Says, once, that this end sends no more data. The other direction goes on where <see cref="CarriesHalfClose"/> is true; else the tunnel closes.
+    /// </summary>
     /// <param name="cancellationToken">Cancels the write, which breaks the tunnel.</param>
-    public ValueTask EndWriteAsync(CancellationToken cancellationToken) => _peerKnowsEndOfData
-        ? SendAsync(FrameKind.Binary, Chunk.EndOfDataMessage.ToArray(), isData: false, cancellationToken)
-        : CloseAsync(CloseCode.Normal, "", cancellationToken);
+    public async ValueTask EndWriteAsync(CancellationToken cancellationToken)
+    {
+        if (_dataEnded) return;
+        _dataEnded = true;
+        if (_peerKnowsEndOfData) await SendAsync(FrameKind.Binary, Chunk.EndOfDataMessage.ToArray(), isData: false, cancellationToken).ConfigureAwait(false);
+        else await CloseAsync(CloseCode.Normal, "", cancellationToken).ConfigureAwait(false);
+    }
 
     /// <summary>Sends the close frame, once; calls after the first do nothing. Nothing can be written afterwards.</summary>
     /// <param name="code">Anything but <see cref="CloseCode.Normal"/> tells the peer that the data is cut.</param>
@@ -170,7 +190,6 @@ public sealed class TunnelStream : Stream
     /// <param name="cancellationToken">Cancels the write, which breaks the tunnel.</param>
     public async ValueTask CloseAsync(CloseCode code, string reason, CancellationToken cancellationToken)
     {
-        if (_closeSent || _isBroken) return;
         var payload = new byte[FrameHeader.MaxControlPayloadBytes];
         BinaryPrimitives.WriteUInt16BigEndian(payload, (ushort)code);
         Encoding.UTF8.GetEncoder().Convert(reason, payload.AsSpan(2), flush: true, out _, out var reasonBytes, out _);
@@ -187,10 +206,12 @@ public sealed class TunnelStream : Stream
     /// <inheritdoc/>
     public override async ValueTask DisposeAsync()
     {
+        _isBroken = true;
         _keepAliveTimer.Dispose();
+        await _disposal.CancelAsync().ConfigureAwait(false);
         await _transport.DisposeAsync().ConfigureAwait(false);
         await _keepAlive.ConfigureAwait(false);
-        _isBroken = true;
+        await _pong.ConfigureAwait(false);
         await base.DisposeAsync().ConfigureAwait(false);
     }
 
@@ -231,6 +252,7 @@ public sealed class TunnelStream : Stream
         {
             _isBroken = true;
             _keepAliveTimer.Dispose();
+            _disposal.Cancel();
             _transport.Dispose();
         }
 
@@ -251,15 +273,11 @@ public sealed class TunnelStream : Stream
 
     private async ValueTask FillAsync(int frameBytes, CancellationToken cancellationToken)
     {
-        if (_start == _filled)
+        if (_start == _filled && !_lastReadFilledBuffer)
         {
-            _start = _filled = 0;
-            if (!_lastReadFilledBuffer && _buffer.Length > 0)
-            {
-                // An idle tunnel holds no buffer: give it back, and take one again when the zero-byte read says that bytes are there.
-                ReturnReadBuffers();
-                await ReadTransportAsync(Memory<byte>.Empty, cancellationToken).ConfigureAwait(false);
-            }
+            // An idle tunnel holds no buffer: give it back, and take one again when the zero-byte read says that bytes are there.
+            ReturnReadBuffers();
+            await ReadTransportAsync(Memory<byte>.Empty, cancellationToken).ConfigureAwait(false);
         }
 
         MakeRoom(Math.Max(frameBytes, FrameHeader.MaxBytes));
@@ -275,7 +293,7 @@ public sealed class TunnelStream : Stream
         {
             return await _transport.ReadAsync(buffer, cancellationToken).ConfigureAwait(false);
         }
-        catch (Exception e) when (e is IOException or ObjectDisposedException)
+        catch (Exception e) when (IsBrokenConnection(e, cancellationToken))
         {
             throw new TunnelAbortedException($"the connection that carries the tunnel broke: {e.Message}", e);
         }
@@ -350,7 +368,8 @@ public sealed class TunnelStream : Stream
 
     private async ValueTask HandleControlAsync(FrameKind kind, Memory<byte> payload, CancellationToken cancellationToken)
     {
-        if (kind == FrameKind.Ping) await SendAsync(FrameKind.Pong, payload, isData: false, cancellationToken).ConfigureAwait(false);
+        // §5.5.3: while one answer is on its way, no other need be sent.
+        if (kind == FrameKind.Ping && _pong.IsCompleted) _pong = PongAsync(payload.ToArray());
         if (kind != FrameKind.Close) return;
 
         if (payload.Length == 1) throw new ProtocolException("expected a close frame of 0 or of at least 2 bytes");
@@ -358,6 +377,8 @@ public sealed class TunnelStream : Stream
         var reason = payload.Length > 2 ? HostPort.Printable(Encoding.UTF8.GetString(payload.Span[2..])) : "no reason given";
         IsClosedByPeer = true;
         _inputEnded = true;
+        if (code != (int)CloseCode.Normal) _readFailure = new TunnelAbortedException($"the peer cut the tunnel: code {code}, {reason}");
+        else if (_isInsideMessage) _readFailure = new TunnelAbortedException("the peer closed the tunnel in the middle of a message");
         try
         {
             await CloseAsync(CloseCode.Normal, "", cancellationToken).ConfigureAwait(false);
@@ -367,7 +388,23 @@ public sealed class TunnelStream : Stream
             // The peer said all it had to say and may have left; nobody waits for this answer.
         }
 
-        if (code != (int)CloseCode.Normal) throw new TunnelAbortedException($"the peer cut the tunnel: code {code}, {reason}");
+        if (_readFailure is not null) throw _readFailure;
+    }
+
+    /// <summary>
+    /// Answers a ping beside the reading. Were the reader to wait until a blocked writer is done, and the writer's peer for what this reader
+    /// leaves unread, both would wait forever.
+    /// </summary>
+    private async Task PongAsync(byte[] payload)
+    {
+        try
+        {
+            await SendAsync(FrameKind.Pong, payload, isData: false, _disposal.Token).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is TunnelAbortedException or OperationCanceledException)
+        {
+            // The tunnel is over; who reads or writes it learns that there.
+        }
     }
 
     private async ValueTask SendAsync(FrameKind kind, ReadOnlyMemory<byte> payload, bool isData, CancellationToken cancellationToken)
@@ -385,7 +422,9 @@ public sealed class TunnelStream : Stream
 
     private async ValueTask SendLockedAsync(FrameKind kind, ReadOnlyMemory<byte> payload, bool isData, CancellationToken cancellationToken)
     {
+        if ((_closeSent || _isBroken) && kind == FrameKind.Close) return;
         if (_closeSent || _isBroken) throw new TunnelAbortedException("the tunnel is closed");
+        if (_dataEnded && isData) throw new TunnelAbortedException("this end said that it sends no more data");
         var frame = ArrayPool<byte>.Shared.Rent(FrameHeader.MaxBytes + Chunk.MaxHeaderBytes + payload.Length);
         var isWhole = false;
         try
@@ -394,8 +433,9 @@ public sealed class TunnelStream : Stream
             if (kind == FrameKind.Close) _closeSent = true;
             await _transport.WriteAsync(frame.AsMemory(0, bytes), cancellationToken).ConfigureAwait(false);
             isWhole = true;
+            if (isData) BytesWritten += payload.Length;
         }
-        catch (Exception e) when (e is IOException or ObjectDisposedException)
+        catch (Exception e) when (IsBrokenConnection(e, cancellationToken))
         {
             throw new TunnelAbortedException($"the connection that carries the tunnel broke: {e.Message}", e);
         }
@@ -406,6 +446,10 @@ public sealed class TunnelStream : Stream
             ArrayPool<byte>.Shared.Return(frame);
         }
     }
+
+    // Kestrel tells an aborted connection as a cancellation that nobody asked for, and a completed one as an invalid operation.
+    private static bool IsBrokenConnection(Exception e, CancellationToken cancellationToken) =>
+        e is IOException or InvalidOperationException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested);
 
     private int WriteFrame(Span<byte> frame, FrameKind kind, ReadOnlySpan<byte> payload, bool isData)
     {
@@ -440,9 +484,9 @@ public sealed class TunnelStream : Stream
             if (_closeSent || !await _writing.WaitAsync(0).ConfigureAwait(false)) continue;
             try
             {
-                await SendLockedAsync(FrameKind.Binary, Chunk.KeepAlive.ToArray(), isData: false, CancellationToken.None).ConfigureAwait(false);
+                await SendLockedAsync(FrameKind.Binary, Chunk.KeepAlive.ToArray(), isData: false, _disposal.Token).ConfigureAwait(false);
             }
-            catch (TunnelAbortedException)
+            catch (Exception e) when (e is TunnelAbortedException or OperationCanceledException)
             {
                 return;
             }

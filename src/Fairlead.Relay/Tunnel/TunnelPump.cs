@@ -18,6 +18,9 @@ internal sealed class TunnelPump(Socket tool, TunnelStream tunnel, TimeProvider 
 
     private static readonly TimeSpan CloseLimit = TimeSpan.FromSeconds(2);
 
+    // The gateway answers CONNECT when it has decided, and dialled if it must; one that says nothing for so long hangs.
+    private static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(60);
+
     private PumpEnd _up;
     private PumpEnd _down;
     private bool _toolBroke;
@@ -52,20 +55,19 @@ internal sealed class TunnelPump(Socket tool, TunnelStream tunnel, TimeProvider 
         if (stopping.IsCancellationRequested) Outcome = "cut: the relay stops";
     }
 
-    /// <summary>Says that all was sent, and waits briefly for the gateway to say the same: closing at once could overtake our last bytes.</summary>
-    public async Task CloseTunnelAsync()
+    /// <summary>
+    /// Closes the tunnel: as whole when the tool had ended its upload, even if it left before the gateway's last words, as most tools do;
+    /// as cut when it had not.
+    /// </summary>
+    public Task CloseTunnelAsync() => _up != PumpEnd.Whole ? AbortTunnelAsync() : WithinAsync(async token =>
     {
-        // An upload that was cut short must not be taken for a whole one.
-        if (_up != PumpEnd.Whole) await AbortTunnelAsync();
-        await WithinAsync(async token =>
-        {
-            await tunnel.CloseAsync(CloseCode.Normal, "", token);
-            await tunnel.WaitForCloseAsync(token);
-        });
-    }
+        await tunnel.CloseAsync(CloseCode.Normal, "", token);
+        // Closing the connection at once could overtake our last bytes.
+        await tunnel.WaitForCloseAsync(token);
+    });
 
     /// <summary>Says that the data is cut; the gateway passes that on.</summary>
-    public Task AbortTunnelAsync() => WithinAsync(async token => await tunnel.CloseAsync(CloseCode.InternalError, "the tool's connection broke", token));
+    public Task AbortTunnelAsync() => WithinAsync(async token => await tunnel.CloseAsync(CloseCode.InternalError, "the relay's side was cut", token));
 
     private async Task WithinAsync(Func<CancellationToken, Task> closing)
     {
@@ -153,7 +155,7 @@ internal sealed class TunnelPump(Socket tool, TunnelStream tunnel, TimeProvider 
     {
         try
         {
-            while (await tunnel.ReadChunkAsync(cancellationToken) is { } chunk)
+            for (var next = await ReadFirstAsync(cancellationToken); next is { } chunk; next = await tunnel.ReadChunkAsync(cancellationToken))
             {
                 if (chunk.IsConnect) throw new ProtocolException("expected no CONNECT from the gateway");
                 for (var data = chunk.Data; !data.IsEmpty;)
@@ -172,6 +174,20 @@ internal sealed class TunnelPump(Socket tool, TunnelStream tunnel, TimeProvider 
         catch (Exception e)
         {
             return Explain(e);
+        }
+    }
+
+    private async Task<Chunk?> ReadFirstAsync(CancellationToken cancellationToken)
+    {
+        using var limit = new CancellationTokenSource(AnswerLimit, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        try
+        {
+            return await tunnel.ReadChunkAsync(either.Token);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new TunnelAbortedException($"the gateway did not answer CONNECT within {AnswerLimit.TotalSeconds} s");
         }
     }
 

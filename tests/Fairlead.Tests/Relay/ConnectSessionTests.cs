@@ -335,6 +335,26 @@ public sealed class ConnectSessionTests : IAsyncLifetime
     }
 
     [Fact(Timeout = Limits.TestMilliseconds)]
+    public async Task A_tool_that_leaves_after_its_end_is_a_clean_end_to_the_gateway()
+    {
+        using var tool = await _relay.ConnectAsync();
+        await tool.SendAsync(Connect);
+        var tunnel = await _gateway.AcceptAsync();
+        await tunnel.ReadChunkAsync();
+        await tunnel.SendAsync(Established);
+        await tool.ReadAsync(Established.Length);
+
+        tool.Dispose();
+        Assert.True((await tunnel.ReadChunkAsync())!.EndOfData);
+        var close = tunnel.ReadChunkAsync();
+        // The goodbye of TLS, which nobody takes any more: the second write at the latest finds the connection reset.
+        while (!close.IsCompleted) await tunnel.SendAsync("bye");
+
+        Assert.Null(await close);
+        Assert.Equal(WebSocketCloseStatus.NormalClosure, tunnel.CloseStatus);
+    }
+
+    [Fact(Timeout = Limits.TestMilliseconds)]
     public async Task Bulk_data_arrives_whole_in_both_directions_at_once()
     {
         const int Size = 8 * 1024 * 1024;

@@ -54,9 +54,9 @@ internal sealed class RawPeer : IAsyncDisposable
             {
                 client = await _listener.AcceptTcpClientAsync();
             }
-            catch (Exception e) when (e is SocketException or ObjectDisposedException)
+            catch (Exception e) when (e is SocketException or InvalidOperationException)
             {
-                return;
+                return; // stopped: before the accept began, or while it waited
             }
 
             using (client)
