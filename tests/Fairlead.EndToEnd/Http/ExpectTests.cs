@@ -36,7 +36,7 @@ public sealed class ExpectTests(SharedSite shared)
     }
 
     [Theory]
-    [InlineData("--http1.1")]
+    [InlineData("--http1.1", Skip = "SocketsHttpHandler looks for an HTTP/1.1 answer only when it has sent the body or cannot")]
     [InlineData("--http2")]
     public async Task An_answer_that_comes_before_the_body_has_ended_arrives(string option)
     {
@@ -47,6 +47,17 @@ public sealed class ExpectTests(SharedSite shared)
         await curl.Stdin.FlushAsync(Limits.Token());
 
         var result = await curl.WaitAsync(Limits.Token());
+        Assert.Equal("too large 413", result.Stdout);
+    }
+
+    [Theory]
+    [InlineData("--http1.1")]
+    [InlineData("--http2")]
+    public async Task An_upload_that_the_origin_refuses_midway_ends(string option)
+    {
+        var result = await _site.RunAsync(
+            "sh", "-c", $"head -c 200000000 /dev/zero | curl -sS {option} -T - -w ' %{{http_code}}' https://origin.test/early/midway{option}");
+
         Assert.Equal("too large 413", result.Stdout);
     }
 
