@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # The whole product on this machine: a command that holds no secret calls a service that wants one.
-# Exits 0 only when everything it shows was seen.
+# Exits 0 only when everything it shows was seen. With --online it calls a public host in place of the stand-in.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 out=$(cd "$here/../../out" && pwd)
 online=${1:-}
+case "$online" in '' | --online) ;; *) echo "demo: expected --online or nothing, got '$online'" >&2; exit 2 ;; esac
 
 need() {
     local missing=()
@@ -64,7 +65,9 @@ echo "DD_API_KEY is not in its environment"
 
 title "What the workload got from $url"
 head -c 600 "$work/answer"
-if [ "$online" != --online ]; then
+if [ "$online" = --online ]; then
+    if grep -q '^fairlead: ' "$work/answer"; then fail "the gateway could not reach $url from here; what it says is above"; fi
+else
     grep -q '"valid": true' "$work/answer" || { cat "$work/log" >&2; fail "the origin did not accept the request"; }
     title "What the origin received: the injected header"
     cat "$work/received"

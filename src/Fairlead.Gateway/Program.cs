@@ -53,7 +53,8 @@ static async Task<int> ServeAsync(string configFile, bool isLocal, string? sessi
     void Stop(PosixSignalContext context)
     {
         context.Cancel = true;
-        stop.Cancel();
+        // A terminal's Ctrl-C reaches all of its foreground group. In local mode it is meant for the command, which may well go on.
+        if (!isLocal || context.Signal != PosixSignal.SIGINT) stop.Cancel();
     }
 }
 

@@ -42,15 +42,31 @@ internal sealed record RelayOptions
     /// <summary>Tunnels open at a time, 1 or more. Default 1024.</summary>
     public int MaxTunnels { get; init; } = 1024;
 
+    /// <summary>What is wrong with a FAIRLEAD_* variable, or null. Unlike a wrong flag it may be nobody's typing here, so it only costs the proxy.</summary>
+    public string? VariableProblem { get; init; }
+
     /// <summary>Where the system's CA bundle is looked for, in order.</summary>
     public IReadOnlyList<string> SystemBundles { get; init; } = Startup.CaBundle.SystemBundles;
 
     /// <summary>Brings flags and environment together.</summary>
-    /// <exception cref="OptionException">A value cannot be meant.</exception>
+    /// <exception cref="OptionException">A flag, or FAIRLEAD_FAIL, has a value that cannot be meant.</exception>
     public static RelayOptions From(RelayFlags flags, IReadOnlyDictionary<string, string> environment)
     {
+        string? problem = null;
         string? Variable(string name) => environment.TryGetValue(name, out var value) && value.Length > 0 ? value : null;
         string? Text(string? flag, string name) => flag ?? Variable(name);
+        T? Parsed<T>(string? flag, string name, Func<string?, T> parse)
+        {
+            try
+            {
+                return parse(Text(flag, name));
+            }
+            catch (OptionException e) when (flag is null)
+            {
+                problem ??= e.Message;
+                return default;
+            }
+        }
 
         var neutralGateway = Text(flags.Gateway, "FAIRLEAD_GATEWAY");
         var home = HomeOf(environment);
@@ -61,13 +77,14 @@ internal sealed record RelayOptions
             GatewayCa = Text(flags.GatewayCa, "FAIRLEAD_GATEWAY_CA"),
             SessionId = Text(flags.SessionId, "FAIRLEAD_SESSION_ID") ?? Variable("CLAUDE_CODE_REMOTE_SESSION_ID"),
             CaBundle = Path.GetFullPath(Text(flags.CaBundle, "FAIRLEAD_CA_BUNDLE") ?? Path.Combine(home, ".ccr", "ca-bundle.crt")),
-            Port = ParsePort(Text(flags.Port, "FAIRLEAD_PORT")),
-            NoProxyAdd = ParseList(Text(flags.NoProxyAdd, "FAIRLEAD_NO_PROXY_ADD"), "--no-proxy-add (FAIRLEAD_NO_PROXY_ADD)"),
-            NoProxySet = ParseList(Text(flags.NoProxySet, "FAIRLEAD_NO_PROXY_SET"), "--no-proxy-set (FAIRLEAD_NO_PROXY_SET)"),
+            Port = Parsed(flags.Port, "FAIRLEAD_PORT", ParsePort),
+            NoProxyAdd = Parsed(flags.NoProxyAdd, "FAIRLEAD_NO_PROXY_ADD", text => ParseList(text, "--no-proxy-add (FAIRLEAD_NO_PROXY_ADD)")),
+            NoProxySet = Parsed(flags.NoProxySet, "FAIRLEAD_NO_PROXY_SET", text => ParseList(text, "--no-proxy-set (FAIRLEAD_NO_PROXY_SET)")),
             FailsClosed = ParseFail(Text(flags.Fail, "FAIRLEAD_FAIL")),
             StateDirectory = StateDirectoryFrom(flags.StateDirectory, environment),
             MaxTunnels = flags.MaxTunnels ?? 1024,
         };
+        options = options with { VariableProblem = problem };
         if (options.MaxTunnels < 1) throw new OptionException($"--max-tunnels: expected 1 or more, got {options.MaxTunnels}");
         return Text(flags.TokenFile, "FAIRLEAD_TOKEN_FILE") is { } file ? options with { TokenFile = file } : options;
     }

@@ -34,6 +34,7 @@ internal sealed class RelayStartup(IReadOnlyDictionary<string, string> environme
         var step = "step 1 (gates)";
         try
         {
+            if (options.VariableProblem is { } problem) throw new StepException(problem, "Correct the variable.");
             var target = RequireTarget(options.Gateway, options.SessionId!);
 
             // 2. The token.

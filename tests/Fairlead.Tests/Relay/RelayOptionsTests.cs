@@ -51,12 +51,20 @@ public sealed class RelayOptionsTests
     [InlineData("FAIRLEAD_PORT", "65536")]
     [InlineData("FAIRLEAD_PORT", "-1")]
     [InlineData("FAIRLEAD_PORT", "x")]
-    [InlineData("FAIRLEAD_FAIL", "maybe")]
     [InlineData("FAIRLEAD_NO_PROXY_ADD", "a\nb")]
-    public void A_value_that_cannot_be_meant_names_its_option(string name, string value)
+    public void A_variable_that_cannot_be_meant_costs_the_proxy_and_not_the_session(string name, string value)
     {
-        var e = Assert.Throws<OptionException>(() => RelayOptions.From(new RelayFlags(), new Dictionary<string, string> { [name] = value }));
+        var options = RelayOptions.From(new RelayFlags(), new Dictionary<string, string> { [name] = value });
 
-        Assert.Contains(name, e.Message, StringComparison.Ordinal);
+        Assert.Contains(name, options.VariableProblem, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_flag_that_cannot_be_meant_is_an_error_and_so_is_an_unclear_wish_for_failing()
+    {
+        var none = new Dictionary<string, string>();
+
+        Assert.Throws<OptionException>(() => RelayOptions.From(new RelayFlags { Port = "x" }, none));
+        Assert.Throws<OptionException>(() => RelayOptions.From(new RelayFlags(), new Dictionary<string, string> { ["FAIRLEAD_FAIL"] = "maybe" }));
     }
 }
