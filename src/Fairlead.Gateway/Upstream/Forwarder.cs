@@ -55,8 +55,7 @@ internal sealed class Forwarder(UpstreamClients clients, UpstreamOptions options
                 return new ForwardResult(ForwardEnd.Upgraded);
             }
 
-            // 5. The head goes out before the first body byte: a bidirectional call waits for it. 6. Trailers come after the last.
-            await context.Response.StartAsync(context.RequestAborted);
+            // 5. The body. 6. Trailers come after the last of it.
             await CopyBodyAsync(response, context, exchange);
             ResponseHead.CopyTrailers(response, context);
             return new ForwardResult(ForwardEnd.Completed);
@@ -123,7 +122,11 @@ internal sealed class Forwarder(UpstreamClients clients, UpstreamOptions options
         while (true)
         {
             // A stream that is silent for hours (server-sent events) holds no buffer: one is rented when bytes are there.
-            _ = await upstream.ReadAsync(Memory<byte>.Empty, context.RequestAborted);
+            var ready = upstream.ReadAsync(Memory<byte>.Empty, context.RequestAborted);
+            // The head does not wait for the first byte: a bidirectional call says nothing before it has seen the head (StartAsync would not send it).
+            // An answer that is over already keeps head and end in one frame: gRPC takes the status from such a head only.
+            if (!context.Response.HasStarted && !ready.IsCompleted) await writer.FlushAsync(context.RequestAborted);
+            _ = await ready;
             var buffer = ArrayPool<byte>.Shared.Rent(CopyBytes);
             try
             {

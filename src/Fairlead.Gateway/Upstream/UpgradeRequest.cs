@@ -56,7 +56,11 @@ internal sealed class UpgradeRequest
 
         var accept = response.Headers.NonValidated.TryGetValues("Sec-WebSocket-Accept", out var values) ? values.ToString() : "";
         if (accept != WebSocketHandshake.AcceptFor(_key!)) throw new UpstreamException(UpstreamFailure.Protocol, "the answer to the WebSocket upgrade does not belong to it");
+        // RFC 8441 §5: 200 in place of 101, and none of the three headers of the handshake.
+        _context.Response.StatusCode = StatusCodes.Status200OK;
         _context.Response.Headers.Remove("Sec-WebSocket-Accept");
+        _context.Response.Headers.Remove("Connection");
+        _context.Response.Headers.Remove("Upgrade");
         return await _extendedConnect.AcceptAsync();
     }
 }

@@ -1,0 +1,34 @@
+using System.Text.Json.Nodes;
+
+namespace Fairlead.EndToEnd.Harness;
+
+/// <summary>The gateway's audit file, as an auditor reads it.</summary>
+internal sealed record AuditLog(string File)
+{
+    public async Task<IReadOnlyList<JsonNode>> ReadAsync(CancellationToken cancellationToken)
+    {
+        var lines = await System.IO.File.ReadAllTextAsync(File, cancellationToken);
+        // The last line may be half written while the gateway runs.
+        var whole = lines[..(lines.LastIndexOf('\n') + 1)];
+        return [.. whole.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonNode.Parse(line)!)];
+    }
+
+    /// <summary>Waits until enough records match: a record is written when its request or tunnel is over.</summary>
+    public async Task<IReadOnlyList<JsonNode>> WaitForAsync(int count, Func<JsonNode, bool> matches, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<JsonNode> found = [];
+        while (!cancellationToken.IsCancellationRequested)
+        {
+            if (System.IO.File.Exists(File)) found = [.. (await ReadAsync(cancellationToken)).Where(matches)];
+            if (found.Count >= count) return found;
+            await Task.Delay(Limits.Poll, CancellationToken.None);
+        }
+
+        throw new TimeoutException($"expected {count} matching audit records, got {found.Count} in:\n{await System.IO.File.ReadAllTextAsync(File, CancellationToken.None)}");
+    }
+
+    public async Task<JsonNode> RequestAsync(string path, CancellationToken cancellationToken) =>
+        Assert.Single(await WaitForAsync(1, record => Text(record, "type") == "request" && Text(record, "path") == path, cancellationToken));
+
+    public static string? Text(JsonNode record, string field) => record[field]?.ToString();
+}

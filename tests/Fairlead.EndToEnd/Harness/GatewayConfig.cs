@@ -1,0 +1,70 @@
+using System.Globalization;
+using System.Text;
+using Fairlead.EndToEnd.Origins;
+
+namespace Fairlead.EndToEnd.Harness;
+
+/// <summary>The gateway's configuration file for a site.</summary>
+internal static class GatewayConfig
+{
+    public static string Write(TempFolder folder, Origin origin, SiteOptions options)
+    {
+        folder.Folder("state");
+        folder.Write("github.token", TestSecrets.Github + "\n");
+        folder.Write("state/origin-ca.pem", origin.Certificates.RootPem + options.ExtraCa);
+        return folder.Write("fairlead.yaml", Text(origin, options));
+    }
+
+    private static string Text(Origin origin, SiteOptions options)
+    {
+        var text = new StringBuilder();
+        text.AppendLine("version: 1");
+        text.AppendLine(CultureInfo.InvariantCulture, $"listen: {(options.GatewayOverTls ? "https" : "http")}://127.0.0.1:0{options.Prefix}");
+        if (options.GatewayOverTls) text.AppendLine("tls: { certificate: gw.pem, key: gw.key }");
+        text.AppendLine("""
+            ca: { directory: ./state/ca }
+            secrets:
+              datadog: { from: env, name: DD_API_KEY }
+              datadog-other: { from: env, name: OTHER_DD_API_KEY }
+              github: { from: file, path: ./github.token }
+            credentials:
+              datadog: { use: header, set: { DD-API-KEY: "{datadog}" }, hosts: [api.datadoghq.com] }
+              datadog-other: { use: header, set: { DD-API-KEY: "{datadog-other}" }, hosts: [api.datadoghq.com] }
+              github: { use: bearer, secret: github, hosts: [api.github.com] }
+            policies:
+              default:
+                mode: enforce
+                default: deny
+                rules:
+            """);
+        foreach (var rule in Rules.Concat(options.Rules)) text.AppendLine(CultureInfo.InvariantCulture, $"      - {rule}");
+        text.AppendLine("""
+            sessions:
+              - { id: demo, token: { from: env, name: FAIRLEAD_TOKEN }, policy: default, credentials: [datadog, github] }
+              - { id: other, token: { from: env, name: OTHER_TOKEN }, policy: default, credentials: [datadog-other] }
+            audit: { file: ./state/audit.jsonl }
+            upstream:
+              extra_ca: ./state/origin-ca.pem
+              resolve:
+            """);
+        foreach (var name in OriginCertificates.AllNames) text.AppendLine(CultureInfo.InvariantCulture, $"    \"{name}\": \"127.0.0.1:{origin.Port}\"");
+        foreach (var (name, address) in options.Resolve) text.AppendLine(CultureInfo.InvariantCulture, $"    \"{name}\": \"{address}\"");
+        return text.ToString();
+    }
+
+    private static readonly string[] Rules =
+    [
+        "allow * origin.test/**",
+        "deny * origin.test/echo/forbidden/**",
+        "allow GET,POST api.datadoghq.com/**",
+        "allow * api.github.com/**",
+        "deny DELETE api.github.com/**",
+        "allow * git.test/**",
+        "allow * npm.test/**",
+        "allow * pypi.test/**",
+        "allow * 192.0.2.7/**",
+        "allow * expired.test/**",
+        "allow * wrong-name.test/**",
+        "allow * untrusted.test/**",
+    ];
+}

@@ -1,0 +1,71 @@
+namespace Fairlead.EndToEnd.Harness;
+
+/// <summary>A relay that listens, and the variables it hands to tools.</summary>
+internal sealed class RelayProcess : IAsyncDisposable
+{
+    private RelayProcess(RunningProgram program, IReadOnlyDictionary<string, string> variables)
+    {
+        Program = program;
+        Variables = variables;
+    }
+
+    public RunningProgram Program { get; }
+
+    /// <summary>HTTPS_PROXY, SSL_CERT_FILE and so on.</summary>
+    public IReadOnlyDictionary<string, string> Variables { get; }
+
+    public Uri Proxy => new(Variables["HTTPS_PROXY"]);
+
+    public static async Task<RelayProcess> StartAsync(Uri gateway, string session, TempFolder folder, string? gatewayCa, CancellationToken cancellationToken)
+    {
+        var environmentFile = folder.File($"{session}.env");
+        var program = RunningProgram.Start(
+            Repository.Relay, ["relay", "--env-file", environmentFile], Environment(gateway, session, folder, gatewayCa), folder.Path);
+        try
+        {
+            return new RelayProcess(program, await ReadAsync(environmentFile, program, cancellationToken));
+        }
+        catch (Exception e)
+        {
+            await program.DisposeAsync();
+            throw new InvalidOperationException($"expected the relay to write its variables\nstdout:\n{program.Stdout.Text}\nstderr:\n{program.Stderr.Text}", e);
+        }
+    }
+
+    /// <summary>What a relay is told, with a token file that it will remove.</summary>
+    public static Dictionary<string, string> Environment(Uri gateway, string session, TempFolder folder, string? gatewayCa)
+    {
+        var home = folder.Folder($"{session}-relay");
+        var token = session == "demo" ? TestSecrets.Token : TestSecrets.OtherToken;
+        var environment = ToolEnvironment.ForProduct(home);
+        environment["FAIRLEAD_GATEWAY"] = gateway.ToString().TrimEnd('/');
+        environment["FAIRLEAD_SESSION_ID"] = session;
+        environment["FAIRLEAD_TOKEN_FILE"] = folder.Write($"{session}.token", token + "\n");
+        environment["FAIRLEAD_CA_BUNDLE"] = Path.Combine(home, "ca-bundle.crt");
+        environment["FAIRLEAD_STATE_DIR"] = Path.Combine(home, "state");
+        environment["FAIRLEAD_FAIL"] = "closed";
+        if (gatewayCa is not null) environment["FAIRLEAD_GATEWAY_CA"] = gatewayCa;
+        return environment;
+    }
+
+    public ValueTask DisposeAsync() => Program.DisposeAsync();
+
+    private static async Task<Dictionary<string, string>> ReadAsync(string file, RunningProgram program, CancellationToken cancellationToken)
+    {
+        while (!File.Exists(file))
+        {
+            if (program.HasExited) throw new InvalidOperationException("the relay ended");
+            await Task.Delay(Limits.Poll, cancellationToken);
+        }
+
+        var variables = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var line in await File.ReadAllLinesAsync(file, cancellationToken))
+        {
+            // Plain lines, or lines for a shell: export NAME='value'.
+            var assignment = line.StartsWith("export ", StringComparison.Ordinal) ? line["export ".Length..] : line;
+            if (assignment.Split('=', 2) is [var name, var value]) variables[name] = value.Trim('\'');
+        }
+
+        return variables;
+    }
+}

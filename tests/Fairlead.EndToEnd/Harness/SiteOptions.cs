@@ -1,0 +1,20 @@
+namespace Fairlead.EndToEnd.Harness;
+
+/// <summary>What a site has that others have not.</summary>
+internal sealed record SiteOptions
+{
+    /// <summary>The gateway's own listener: its scheme.</summary>
+    public bool GatewayOverTls { get; init; }
+
+    /// <summary>A path in front of the gateway's endpoints, as an ingress adds it: <c>/edge</c>.</summary>
+    public string Prefix { get; init; } = "";
+
+    /// <summary>Rules after the usual ones.</summary>
+    public IReadOnlyList<string> Rules { get; init; } = [];
+
+    /// <summary>Names beside the origin's own, with the address that answers for them.</summary>
+    public IReadOnlyDictionary<string, string> Resolve { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>PEM certificates that the gateway trusts beside the origin's.</summary>
+    public string ExtraCa { get; init; } = "";
+}

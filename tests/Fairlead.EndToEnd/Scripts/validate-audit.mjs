@@ -1,0 +1,31 @@
+// node validate-audit.mjs SCHEMA FILE: exit code 1 and one line per broken record.
+import { readFileSync } from 'node:fs';
+import Ajv2020 from 'ajv/dist/2020.js';
+import addFormats from 'ajv-formats';
+
+const [schemaFile, file] = process.argv.slice(2);
+const ajv = new Ajv2020({ allErrors: true, strict: false });
+addFormats(ajv);
+const validate = ajv.compile(JSON.parse(readFileSync(schemaFile, 'utf8')));
+
+const problems = [];
+const seen = { tunnel: new Set(), request: new Set() };
+const text = readFileSync(file, 'utf8');
+if (text !== '' && !text.endsWith('\n')) problems.push('the last line has no end');
+for (const [index, line] of text.split('\n').filter(Boolean).entries()) {
+  let record;
+  try {
+    record = JSON.parse(line);
+  } catch (error) {
+    problems.push(`line ${index + 1} is not JSON: ${line}`);
+    continue;
+  }
+  if (!validate(record)) problems.push(`line ${index + 1}: ${ajv.errorsText(validate.errors)}: ${line}`);
+  const id = record[record.type];
+  if (seen[record.type]?.has(id)) problems.push(`line ${index + 1}: a second record of ${record.type} ${id}`);
+  seen[record.type]?.add(id);
+}
+if (problems.length > 0) {
+  console.error(problems.join('\n'));
+  process.exit(1);
+}
