@@ -51,7 +51,7 @@ internal static unsafe class CleanStart
             // Without it the second start could not find the runtime that the first one found by a variable we drop.
             if (RuntimeFeature.IsDynamicCodeSupported) clean["DOTNET_ROOT"] = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "../../.."));
             RemoveDiagnosticsSocket();
-            LibC.RestoreBrokenPipeSignal();
+            LibC.IgnoreBrokenPipe(false);
             var error = Exec(File.ReadAllBytes("/proc/self/cmdline"), Encode(clean));
             return $"execve failed ({Marshal.GetPInvokeErrorMessage(error)}); other processes of this user can load code into the relay";
         }

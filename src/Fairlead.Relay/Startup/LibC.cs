@@ -70,8 +70,8 @@ internal static unsafe partial class LibC
         }
     }
 
-    /// <summary>Undoes what .NET does to SIGPIPE at its start: a signal that is ignored stays so over exec, and children would inherit it.</summary>
-    public static void RestoreBrokenPipeSignal() => Signal(SignalBrokenPipe, 0);
+    /// <summary>Undoes, or does again, what .NET does to SIGPIPE at its start. A signal that is ignored stays so over fork and exec: a child would miss it.</summary>
+    public static void IgnoreBrokenPipe(bool isIgnored) => Signal(SignalBrokenPipe, isIgnored ? 1 : 0);
 
     /// <summary>Forbids other processes of the same user to read this one's memory, or to attach to it.</summary>
     /// <returns>0, or the error.</returns>

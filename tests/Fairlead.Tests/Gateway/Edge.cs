@@ -55,6 +55,7 @@ internal sealed class Edge : IAsyncDisposable
                     ExtraRoots = originCa is null ? [] : [originCa.Root],
                 },
             },
+            Microsoft.Extensions.Logging.LogLevel.Warning,
             Limits.Token);
         return edge;
     }
