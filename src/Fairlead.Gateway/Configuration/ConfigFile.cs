@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using Fairlead.Gateway.Credentials;
@@ -55,6 +56,11 @@ internal sealed class ConfigFile
         catch (YamlException e)
         {
             throw new ConfigException($"{path}:{e.Start.Line}:{e.Start.Column}: this is not YAML: {e.Message}", e);
+        }
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException)
+        {
+            // YamlDotNet meets some broken texts with an exception that is none of its own.
+            throw new ConfigException($"{path}: this is not YAML: {e.Message}", e);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -176,7 +182,8 @@ internal sealed class ConfigFile
             };
             foreach (var (header, template, at) in templates)
             {
-                if (InjectedHeader.TryCreate(header, template, secrets, out var made) is { } problem) at.Fail(problem);
+                if (headers.Any(h => h.Name.Equals(header, StringComparison.OrdinalIgnoreCase))) at.Fail($"the header '{HostPort.Printable(header)}' is set twice");
+                else if (InjectedHeader.TryCreate(header, template, secrets, out var made) is { } problem) at.Fail(problem);
                 else headers.Add(made!);
             }
 
@@ -200,7 +207,10 @@ internal sealed class ConfigFile
     private static List<(string Header, string Template, ConfigNode At)> HeaderTemplates(ConfigNode.Fields fields)
     {
         if (fields.Has("secret", out var secret)) secret.Fail("'secret' is for 'use: bearer'; here write the secret into 'set' as {name}");
-        return [.. fields.Required("set").Entries().Select(e => (e.Key, e.Value.Text(), e.Value))];
+        var set = fields.Required("set");
+        var entries = set.Entries();
+        if (entries.Count == 0 && set.Node is YamlMappingNode) set.Fail("it names no header, so the credential would add nothing");
+        return [.. entries.Select(e => (e.Key, e.Value.Text(), e.Value))];
     }
 
     private static List<(string Header, string Template, ConfigNode At)> BearerTemplate(ConfigNode.Fields fields)
@@ -330,18 +340,26 @@ internal sealed class ConfigFile
             {
                 var text = value.Text();
                 if (!HostPort.TryCanonicalHost(host.Trim('[', ']'), out var canonical, out _, out var problem)) value.Fail(problem);
-                else if (text.Length > 0 && !IPEndPoint.TryParse(text, out _)) value.Fail($"expected address or address:port, such as 127.0.0.1:9443, got '{HostPort.Printable(text)}'");
-                else if (text.Length > 0) resolve[canonical] = IPEndPoint.Parse(text);
+                else if (text.Length == 0) continue;
+                else if (!TryReadEndPoint(text, out var endPoint)) value.Fail($"expected address or address:port, such as 127.0.0.1:9443, got '{HostPort.Printable(text)}'");
+                else if (!resolve.TryAdd(canonical, endPoint)) value.Fail($"'{HostPort.Printable(canonical)}' is there twice");
             }
         }
 
         return new UpstreamOptions { ExtraRoots = roots, Resolve = resolve };
     }
 
+    // IPEndPoint reads "9443" as the address 0.0.36.227, which nobody means: one spelling of an IPv4 address, the canonical one.
+    private static bool TryReadEndPoint(string text, [NotNullWhen(true)] out IPEndPoint? endPoint) =>
+        IPEndPoint.TryParse(text, out endPoint)
+        && (endPoint.AddressFamily != System.Net.Sockets.AddressFamily.InterNetwork || text.Split(':')[0] == endPoint.Address.ToString());
+
     private string PathOf(ConfigNode node)
     {
         var text = node.Text();
-        return text.Length == 0 ? "" : Path.GetFullPath(text, _directory);
+        if (!text.Contains('\0', StringComparison.Ordinal)) return text.Length == 0 ? "" : Path.GetFullPath(text, _directory);
+        node.Fail($"expected a path, got '{HostPort.Printable(text)}'");
+        return "";
     }
 
     private string ExistingFile(ConfigNode node)

@@ -64,13 +64,13 @@ internal sealed record ConfigNode(YamlNode? Node, string Path, ConfigErrors Erro
         return "";
     }
 
-    /// <summary>One word of a closed list.</summary>
+    /// <summary>One word of a closed list, or an empty text.</summary>
     public string OneOf(params string[] known)
     {
         var text = Text();
         if (text.Length == 0 || known.Contains(text)) return text;
         Fail($"expected {string.Join(" or ", known)}, got '{Wire.HostPort.Printable(text)}'; did you mean '{ConfigErrors.Nearest(text, known)}'?");
-        return known[0];
+        return "";
     }
 
     private Mark KeyAt(string key) => ((YamlMappingNode)Node!).Children.Keys.First(k => (k as YamlScalarNode)?.Value == key).Start;
@@ -85,7 +85,8 @@ internal sealed record ConfigNode(YamlNode? Node, string Path, ConfigErrors Erro
         YamlSequenceNode => "a list",
         YamlScalarNode { Value: null or "" } => "nothing",
         YamlScalarNode s when IsNull(s) => "nothing",
-        YamlScalarNode s => $"'{Wire.HostPort.Printable(s.Value!)}'",
+        // Not shown: where a mapping is expected, a secret may stand that was meant to be named.
+        YamlScalarNode => "a text",
         _ => "something else",
     };
 

@@ -1,0 +1,269 @@
+using System.Net;
+using System.Text;
+using Fairlead.Gateway.Configuration;
+using Fairlead.Gateway.Policy;
+using Fairlead.Gateway.Sessions;
+using Fairlead.Wire;
+
+namespace Fairlead.Tests.Gateway.Configuration;
+
+public sealed class ConfigFileTests : IDisposable
+{
+    private const string Good = """
+        version: 1
+        listen: http://127.0.0.1:8080
+        ca: { directory: state/ca }
+        secrets:
+          key: { from: env, name: FAIRLEAD_TEST_KEY }
+          pass: { from: file, path: pass.txt }
+        credentials:
+          datadog: { use: header, set: { DD-API-KEY: "{key}" }, hosts: [api.test, "*.eu.test"] }
+          github: { use: bearer, secret: pass, hosts: [git.test] }
+        policies:
+          default:
+            rules:
+              - allow GET,POST api.test/v1/**
+          loose: { mode: observe, default: allow, rules: [] }
+        sessions:
+          - { id: one, token: { from: env, name: FAIRLEAD_TEST_TOKEN }, policy: default, credentials: [datadog, github] }
+          - { id: two, token: { from: file, path: token.txt }, policy: loose }
+        audit: { file: state/audit.jsonl }
+        upstream:
+          extra_ca: roots.pem
+          resolve: { API.test.: "127.0.0.1:9443", "[2001:db8::1]": "[::1]:9443", bare.test: 127.0.0.1 }
+        """;
+
+    private readonly TempFolder _folder = new();
+
+    public ConfigFileTests()
+    {
+        Environment.SetEnvironmentVariable("FAIRLEAD_TEST_KEY", "FAKE-key");
+        Environment.SetEnvironmentVariable("FAIRLEAD_TEST_TOKEN", "FAKE-token-1");
+        Environment.SetEnvironmentVariable("FAIRLEAD_TEST_EMPTY", "");
+        Environment.SetEnvironmentVariable("FAIRLEAD_TEST_SPLIT", "FAKE\r\nX: 1");
+        Environment.SetEnvironmentVariable("FAIRLEAD_TEST_NOT_SET", null);
+        _folder.Write("pass.txt", "FAKE-pass\n");
+        _folder.Write("token.txt", "FAKE-token-2");
+        using var ca = new OriginCa();
+        _folder.Write("roots.pem", ca.Root.ExportCertificatePem());
+    }
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void A_good_file_says_it_all()
+    {
+        var options = Load(Good);
+
+        Assert.Equal(new IPEndPoint(IPAddress.Loopback, 8080), options.Listen.EndPoint);
+        Assert.False(options.Listen.IsHttps);
+        Assert.Equal((_folder["state/ca"], _folder["state/audit.jsonl"]), (options.CaDirectory, options.AuditFile));
+        Assert.Equal(["one", "two"], options.Sessions.Select(s => s.Id));
+        Assert.Equal(SessionRegistry.HashOf("FAKE-token-2"), options.Sessions[1].TokenHash);
+        Assert.Equal(["default", "loose"], options.Sessions.Select(s => s.Policy.Name));
+        Assert.Equal([PolicyMode.Enforce, PolicyMode.Observe], options.Sessions.Select(s => s.Policy.Mode));
+        Assert.Equal("DD-API-KEY=FAKE-key", HeadersOf(options, "api.test"));
+        Assert.Equal("DD-API-KEY=FAKE-key", HeadersOf(options, "a.eu.test"));
+        Assert.Equal("Authorization=Bearer FAKE-pass", HeadersOf(options, "git.test"));
+        Assert.Equal("", HeadersOf(options, "other.test"));
+        Assert.Equal(["FAIRLEAD_TEST_KEY", "FAIRLEAD_TEST_TOKEN"], options.SecretVariables);
+        Assert.Equal(["secrets.pass: the value ended in a line break, which was trimmed"], options.Warnings);
+        Assert.Single(options.Upstream.ExtraRoots);
+        Assert.Equal(
+            ["2001:db8::1=[::1]:9443", "api.test=127.0.0.1:9443", "bare.test=127.0.0.1:0"],
+            options.Upstream.Resolve.Select(r => $"{r.Key}={r.Value}").Order(StringComparer.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("http://127.0.0.1:8080/edge/", "127.0.0.1:8080", "/edge")]
+    [InlineData("http://localhost:1234", "127.0.0.1:1234", "")]
+    [InlineData("http://0.0.0.0:0", "0.0.0.0:0", "")]
+    [InlineData("http://[::1]:8080/a/b", "[::1]:8080", "/a/b")]
+    public void A_listen_address_is_read(string listen, string endPoint, string prefix)
+    {
+        var options = Load(Good.Replace("http://127.0.0.1:8080", $"\"{listen}\"", StringComparison.Ordinal)).Listen;
+
+        Assert.Equal((endPoint, prefix), (options.EndPoint.ToString(), options.PathPrefix));
+    }
+
+    /// <summary>What is changed in the good file, where the error is, and what it says.</summary>
+    public static TheoryData<string, string, string, string> Broken => new()
+    {
+        { "version: 1", "version: 2", "1:10", "version: expected version 1, got '2'" },
+        { "version: 1\n", "", "1:1", "the file: 'version' is missing" },
+        { "version: 1", "version: [1]", "1:10", "version: expected a text, got a list" },
+        { "version: 1", "version: 1\nversion: 1", "2:1", "this is not YAML: " },
+        { "version: 1", "version: 1\nverison: 1", "2:1", "verison: unknown key 'verison'; did you mean 'version'?" },
+        { "audit: {", "audits: {", "18:1", "audits: unknown key 'audits'; did you mean 'audit'?" },
+        { "audit: {", "audits: {", "1:1", "the file: 'audit' is missing" },
+        { "listen: http://127.0.0.1:8080", "listen: 127.0.0.1:8080", "2:9", "listen: expected http://ADDRESS:PORT[/prefix] or https://…, got '127.0.0.1:8080'" },
+        { "listen: http://127.0.0.1:8080", "listen: ftp://127.0.0.1:8080", "2:9", "listen: expected http://ADDRESS:PORT[/prefix]" },
+        { "listen: http://127.0.0.1:8080", "listen: http://127.0.0.1:99999", "2:9", "listen: expected http://ADDRESS:PORT[/prefix]" },
+        { "listen: http://127.0.0.1:8080", "listen: http://u:p@127.0.0.1:80", "2:9", "listen: expected http://ADDRESS:PORT[/prefix]" },
+        { "listen: http://127.0.0.1:8080", "listen: http://127.0.0.1:80/?x", "2:9", "listen: expected http://ADDRESS:PORT[/prefix]" },
+        { "listen: http://127.0.0.1:8080", "listen: http://gateway.test:80", "2:9", "listen: expected the address of an interface, such as 127.0.0.1 or 0.0.0.0, got 'gateway.test'" },
+        { "listen: http://127.0.0.1:8080", "listen: https://127.0.0.1:8080", "2:9", "listen: https needs 'tls: { certificate: FILE, key: FILE }'" },
+        { "listen: http://127.0.0.1:8080", "listen: http://127.0.0.1:80\ntls: { certificate: pass.txt, key: pass.txt }", "3:6", "tls: 'tls' is for https, but 'listen' says http" },
+        { "listen: http://127.0.0.1:8080", "listen: https://127.0.0.1:80\ntls: { certificate: none.pem, key: pass.txt }", "3:21", "tls.certificate: the file " },
+        { "listen: http://127.0.0.1:8080", "listen: https://127.0.0.1:80\ntls: { certificate: pass.txt }", "3:6", "tls: 'key' is missing" },
+        { "listen: http://127.0.0.1:8080", "listen:", "2:8", "listen: expected a text, got nothing" },
+        { "listen: http://127.0.0.1:8080", "listen: ~", "2:9", "listen: expected a text, got nothing" },
+        { "ca: { directory: state/ca }", "ca: state/ca", "3:5", "ca: expected a mapping (key: value), got a text" },
+        { "ca: { directory: state/ca }", "ca: { dir: state/ca }", "3:7", "ca.dir: unknown key 'dir'; did you mean 'directory'?" },
+        { "ca: { directory: state/ca }", "ca: { directory: \"a\\0b\" }", "3:18", "ca.directory: expected a path, got 'a\\u0000b'" },
+        { "from: env, name: FAIRLEAD_TEST_KEY", "from: environment, name: FAIRLEAD_TEST_KEY", "5:16", "secrets.key.from: expected env or file, got 'environment'; did you mean " },
+        { "name: FAIRLEAD_TEST_KEY", "path: pass.txt", "5:27", "secrets.key.path: 'path' is for 'from: file'" },
+        { "name: FAIRLEAD_TEST_KEY", "name: FAIRLEAD_TEST_NOT_SET", "5:8", "secrets.key: the environment variable FAIRLEAD_TEST_NOT_SET is not set" },
+        { "name: FAIRLEAD_TEST_KEY", "name: FAIRLEAD_TEST_EMPTY", "5:8", "secrets.key: " },
+        { "name: FAIRLEAD_TEST_KEY", "name: FAIRLEAD_TEST_SPLIT", "5:8", "secrets.key: the value cannot be used: character 5 of 10 is not visible ASCII" },
+        { "key: { from: env, name: FAIRLEAD_TEST_KEY }", "key: FAKE-literal-secret", "5:8", "secrets.key: expected a mapping (key: value), got a text" },
+        { "path: pass.txt", "path: none.txt", "6:9", "secrets.pass: the file " },
+        { "path: pass.txt", "path: .", "6:9", "secrets.pass: the file " },
+        { "path: pass.txt", "path: pass.txt, name: X", "6:45", "secrets.pass.name: 'name' is for 'from: env'" },
+        { "use: header", "use: haeder", "8:19", "credentials.datadog.use: expected header or bearer, got 'haeder'; did you mean 'header'?" },
+        { "\"{key}\"", "\"{kye}\"", "8:46", "credentials.datadog.set.DD-API-KEY: there is no secret 'kye'" },
+        { "\"{key}\"", "\"literal\"", "8:46", "credentials.datadog.set.DD-API-KEY: the template of 'DD-API-KEY' names no secret" },
+        { "DD-API-KEY:", "Host:", "8:40", "credentials.datadog.set.Host: 'Host' frames or describes the message" },
+        { "DD-API-KEY:", "DD API KEY:", "8:46", "credentials.datadog.set.DD API KEY: 'DD API KEY' is not the name of a header" },
+        { "DD-API-KEY: \"{key}\"", "DD-API-KEY: \"{key}\", dd-api-key: \"{pass}\"", "8:67", "credentials.datadog.set.dd-api-key: the header 'dd-api-key' is set twice" },
+        { "set: { DD-API-KEY: \"{key}\" }", "set: {}", "8:32", "credentials.datadog.set: it names no header, so the credential would add nothing" },
+        { "set: { DD-API-KEY: \"{key}\" }", "secret: key", "8:35", "credentials.datadog.secret: 'secret' is for 'use: bearer'" },
+        { "secret: pass", "set: {}", "9:31", "credentials.github.set: 'set' is for 'use: header'" },
+        { "secret: pass", "secret: pas", "9:34", "credentials.github.secret: there is no secret 'pas'" },
+        { "[git.test]", "[]", "9:11", "credentials.github: 'hosts' names no host, so the credential could never be used" },
+        { "[git.test]", "git.test", "9:47", "credentials.github.hosts: expected a list, got a text" },
+        { "[git.test]", "[\"**\"]", "9:48", "credentials.github.hosts[0]: a credential must be bound to named hosts; '**' would send it anywhere" },
+        { "[git.test]", "[\"**:8443\"]", "9:48", "a credential must be bound to named hosts" },
+        { "[git.test]", "[git.*.test]", "9:48", "credentials.github.hosts[0]: 'git.*.test': a '*' stands for the first labels only" },
+        { "[git.test]", "[\"https://git.test\"]", "9:48", "credentials.github.hosts[0]: " },
+        { "[git.test]", "[0x7f.1]", "9:48", "credentials.github.hosts[0]: '0x7f.1': expected an IPv4 address as four decimal numbers" },
+        { "secret: pass, hosts: [git.test]", "secret: pass, hosts: [api.test]", "", "" },
+        { "use: bearer, secret: pass, hosts: [git.test]", "use: header, set: { dd-api-key: \"{pass}\" }, hosts: [\"**.test\"]", "16:105", "sessions[0].credentials[1]: 'github' and 'datadog' both set dd-api-key for the same host" },
+        { "allow GET,POST api.test/v1/**", "allow get api.test", "13:9", "policies.default.rules[0]: expected '*' or methods" },
+        { "allow GET,POST api.test/v1/**", "api.test", "13:9", "policies.default.rules[0]: expected 'allow|deny METHODS host[:port][/path]', got 'api.test'" },
+        { "allow GET,POST api.test/v1/**", "{ allow: api.test }", "13:9", "policies.default.rules[0]: expected a text, got a mapping" },
+        { "mode: observe", "mode: audit", "14:18", "policies.loose.mode: expected enforce or observe or open, got 'audit'" },
+        { "default: allow", "default: yes", "14:36", "policies.loose.default: expected deny or allow, got 'yes'" },
+        { "rules: []", "rule: []", "14:43", "policies.loose.rule: unknown key 'rule'; did you mean 'rules'?" },
+        { "rules: []", "rules: allow", "14:50", "policies.loose.rules: expected a list, got a text" },
+        { "policy: default", "policy: defualt", "16:73", "sessions[0].policy: there is no policy 'defualt'; did you mean 'default'?" },
+        { "[datadog, github]", "[datadgo]", "16:96", "sessions[0].credentials[0]: there is no credential 'datadgo'; did you mean 'datadog'?" },
+        { "[datadog, github]", "[datadog, datadog]", "16:105", "both set DD-API-KEY" },
+        { "id: two", "id: one", "17:11", "sessions[1].id: there are two sessions 'one'" },
+        { "id: two", "id: \"t:wo\"", "17:11", "sessions[1].id: expected visible ASCII without ':', got 't:wo'" },
+        { "id: two", "id: \"\"", "17:11", "sessions[1].id: expected a text, got nothing" },
+        { "id: two, ", "", "17:5", "sessions[1]: 'id' is missing" },
+        { "{ from: file, path: token.txt }", "{ from: env, name: FAIRLEAD_TEST_TOKEN }", "17:23", "sessions[1].token: another session has the same token, so a caller could not be told apart" },
+        { "{ from: file, path: token.txt }", "FAKE-token-2", "17:23", "sessions[1].token: expected a mapping (key: value), got a text" },
+        { "{ from: file, path: token.txt }", "{ from: file, path: none.txt }", "17:23", "sessions[1].token: the file " },
+        { "audit: { file: state/audit.jsonl }", "audit: {}", "18:8", "audit: 'file' is missing" },
+        { "extra_ca: roots.pem", "extra_ca: none.pem", "20:13", "upstream.extra_ca: the file " },
+        { "extra_ca: roots.pem", "extra_ca: pass.txt", "20:13", "holds no certificate in PEM" },
+        { "extra_ca: roots.pem", "insecure: true", "20:3", "upstream.insecure: unknown key 'insecure'" },
+        { "bare.test: 127.0.0.1", "bare.test: localhost", "21:85", "upstream.resolve.bare.test: expected address or address:port, such as 127.0.0.1:9443, got 'localhost'" },
+        { "bare.test: 127.0.0.1", "bare.test: 9443", "21:85", "upstream.resolve.bare.test: expected address or address:port, such as 127.0.0.1:9443, got '9443'" },
+        { "bare.test: 127.0.0.1", "bare.test: 127.1", "21:85", "upstream.resolve.bare.test: expected address or address:port" },
+        { "bare.test: 127.0.0.1", "\"*.test\": 127.0.0.1", "21:84", "upstream.resolve.*.test: expected letters, digits" },
+        { "bare.test: 127.0.0.1", "api.TEST: 127.0.0.1", "21:84", "upstream.resolve.api.TEST: 'api.test' is there twice" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Broken), DisableDiscoveryEnumeration = true)]
+    public void A_broken_file_is_refused_with_place_and_reason(string good, string broken, string place, string said)
+    {
+        Assert.Contains(good, Good, StringComparison.Ordinal);
+        var text = Good.Replace(good, broken, StringComparison.Ordinal);
+        if (said.Length == 0)
+        {
+            Load(text); // the neighbour of a broken one, which is good
+            return;
+        }
+
+        var message = Refusal(text);
+
+        Assert.True(message.Split('\n').Any(line => line.StartsWith($"{_folder["fairlead.yaml"]}:{place}: ", StringComparison.Ordinal) && line.Contains(said, StringComparison.Ordinal)), message);
+        Assert.DoesNotContain("FAKE", message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("", "the file is empty")]
+    [InlineData("# nothing\n", "the file is empty")]
+    [InlineData("- a\n", ":1:1: : expected a mapping")]
+    [InlineData("text\n", "expected a mapping")]
+    [InlineData("version: 1\n---\nversion: 1\n", ":3:1: expected one YAML document, got 2")]
+    [InlineData("version: 1\n\tlisten: x\n", ":1:10: this is not YAML")]
+    [InlineData("version: [1\n", "this is not YAML")]
+    [InlineData("version: *nobody\n", "this is not YAML")]
+    [InlineData("{? [a] : b}\n", "expected a text as key, got a list")]
+    [InlineData("\0", "the file is empty")]
+    public void What_is_no_configuration_at_all_is_refused(string text, string said) => Assert.Contains(said, Refusal(text), StringComparison.Ordinal);
+
+    [Fact]
+    public void Every_error_is_listed_in_the_order_of_the_file()
+    {
+        var message = Refusal(Good.Replace("version: 1", "version: 3", StringComparison.Ordinal).Replace("use: bearer", "use: baerer", StringComparison.Ordinal).Replace("id: two", "id: one", StringComparison.Ordinal));
+
+        Assert.Equal(["1", "9", "17"], message.Split('\n').Select(l => l[(_folder["fairlead.yaml"].Length + 1)..].Split(':')[0]));
+    }
+
+    [Fact]
+    public void A_file_that_is_not_there_is_told()
+    {
+        Assert.Contains("cannot be read", Assert.Throws<ConfigException>(() => ConfigFile.Load(_folder["none.yaml"], null)).Message, StringComparison.Ordinal);
+        Assert.Contains("cannot be read", Assert.Throws<ConfigException>(() => ConfigFile.Load(_folder.Root, null)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_huge_file_is_refused() => Assert.Contains("at most 4194304 bytes", Refusal(new string('#', 5_000_000)), StringComparison.Ordinal);
+
+    [Fact]
+    public void No_cut_of_a_good_file_crashes() => Seeded.Check(300, random =>
+    {
+        var text = new StringBuilder(Good);
+        for (var i = random.Next(1, 4); i > 0; i--)
+        {
+            var at = random.Next(text.Length - 10);
+            if (random.Next(2) == 0) text.Remove(at, random.Next(1, 10));
+            else text.Insert(at, random.Pick("{", "}", "[", "]", ":", "\n", " ", "\"", "\\0", "*", "&a", "?", "-", "!!int ", "|", "~", "#", ",", "%", "\u00e9"));
+        }
+
+        try
+        {
+            Load(text.ToString());
+        }
+        catch (ConfigException)
+        {
+            // Refused in words: what it should do.
+        }
+    });
+
+    [Fact]
+    public void A_local_gateway_serves_one_session_with_the_callers_token()
+    {
+        Environment.SetEnvironmentVariable("FAIRLEAD_TEST_LOCAL", null);
+        var text = Good.Replace("FAIRLEAD_TEST_TOKEN", "FAIRLEAD_TEST_LOCAL", StringComparison.Ordinal);
+
+        var first = Load(text, new ConfigFile.LocalSession(null, "FAKE-callers"));
+        var second = Load(text, new ConfigFile.LocalSession("two", "FAKE-callers"));
+
+        Assert.Equal("one", Assert.Single(first.Sessions).Id);
+        Assert.Equal("two", Assert.Single(second.Sessions).Id);
+        Assert.Equal(SessionRegistry.HashOf("FAKE-callers"), second.Sessions[0].TokenHash);
+        Assert.Equal(new IPEndPoint(IPAddress.Loopback, 0), first.Listen.EndPoint);
+        Assert.Equal(["FAIRLEAD_TEST_KEY", "FAIRLEAD_TEST_LOCAL"], second.SecretVariables);
+    }
+
+    [Fact]
+    public void A_local_gateway_needs_a_session_that_is_there() => Assert.Contains(
+        "sessions: there is no session 'three'", Assert.Throws<ConfigException>(() => Load(Good, new ConfigFile.LocalSession("three", "FAKE-callers"))).Message, StringComparison.Ordinal);
+
+    private static string HeadersOf(GatewayOptions options, string host)
+    {
+        Assert.True(HostPort.TryCreate(host, 443, out var destination, out _));
+        return string.Join(' ', options.Sessions[0].Credentials.For(destination).SelectMany(c => c.Headers).Select(h => $"{h.Name}={h.Reveal()}"));
+    }
+
+    private GatewayOptions Load(string text, ConfigFile.LocalSession? local = null) => ConfigFile.Load(_folder.Write("fairlead.yaml", text), local);
+
+    private string Refusal(string text) => Assert.Throws<ConfigException>(() => Load(text)).Message;
+}
