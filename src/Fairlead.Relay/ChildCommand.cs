@@ -33,17 +33,7 @@ internal static class ChildCommand
         var registrations = Signals.Select(signal => PosixSignalRegistration.Create(signal.Signal, forwarder.Take(signal.Number))).ToArray();
         try
         {
-            child.StartInfo = Describe(program, arguments, environment);
-            try
-            {
-                child.Start();
-            }
-            catch (Win32Exception e) when (e.NativeErrorCode == ExecFormatError)
-            {
-                // execvp: a file without a magic number is a script of the shell.
-                child.StartInfo = Describe("/bin/sh", [program, .. arguments], environment);
-                child.Start();
-            }
+            Start(child, program, arguments, environment);
 
             forwarder.ChildIsRunning();
             await child.WaitForExitAsync();
@@ -57,6 +47,27 @@ internal static class ChildCommand
         finally
         {
             foreach (var registration in registrations) registration.Dispose();
+        }
+    }
+
+    private static void Start(Process child, string program, IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string> environment)
+    {
+        // .NET ignores SIGPIPE, and a child inherits that: `yes | head` would end with an error in place of a signal. No tool uses the relay yet.
+        LibC.IgnoreBrokenPipe(false);
+        try
+        {
+            child.StartInfo = Describe(program, arguments, environment);
+            child.Start();
+        }
+        catch (Win32Exception e) when (e.NativeErrorCode == ExecFormatError)
+        {
+            // execvp: a file without a magic number is a script of the shell.
+            child.StartInfo = Describe("/bin/sh", [program, .. arguments], environment);
+            child.Start();
+        }
+        finally
+        {
+            LibC.IgnoreBrokenPipe(true);
         }
     }
 

@@ -69,6 +69,8 @@ internal sealed class LocalGateway : IAsyncDisposable
         var start = new ProcessStartInfo(program, arguments) { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true };
         start.Environment.Clear();
         foreach (var (name, value) in environment) start.Environment[name] = value;
+        // It holds the secrets, and runs as the same user as the command: no door for its code into there.
+        start.Environment["DOTNET_EnableDiagnostics"] = "0";
         try
         {
             return Process.Start(start)!;

@@ -1,5 +1,5 @@
-using System.Collections;
 using System.CommandLine;
+using Fairlead.Relay.Startup;
 using Fairlead.Wire;
 
 namespace Fairlead.Relay;
@@ -30,7 +30,7 @@ internal static class Program
     public static async Task<int> Main(string[] args)
     {
         // The child gets what we got: captured before anything of ours changes it.
-        var environment = CaptureEnvironment();
+        var environment = CleanStart.OriginalEnvironment();
         var configuration = new ParserConfiguration { ResponseFileTokenReplacer = null, EnablePosixBundling = false };
         var parsed = Describe(environment).Parse(args, configuration);
         // ProcessTerminationTimeout: signals are ours to handle, `run` passes them on.
@@ -49,7 +49,7 @@ internal static class Program
         return ExitCodes.Usage;
     }
 
-    private static RootCommand Describe(IReadOnlyDictionary<string, string> environment)
+    private static RootCommand Describe(Dictionary<string, string> environment)
     {
         Option[] shared = [Gateway, GatewayCa, SessionId, TokenFile, CaBundle, Port, NoProxyAdd, NoProxySet, Fail, StateDirectory, MaxTunnels, Verbose];
 
@@ -61,6 +61,7 @@ internal static class Program
             var command = parsed.GetValue(CommandLine)!;
             // The parser takes an option that it does not know for the command.
             if (command[0].StartsWith('-')) throw new OptionException($"unknown option {HostPort.Printable(command[0])}; see `fairlead run --help`");
+            StartOver(options, parsed.GetValue(Local) is not null, environment);
             if (parsed.GetValue(Local) is { } file) return verb.RunLocallyAsync(options, file, parsed.GetValue(Session), command, cancellationToken);
             if (parsed.GetValue(Session) is not null) throw new OptionException("--session: goes with --local; the id of a session at a remote gateway is --session-id");
             return verb.RunAsync(options, command, cancellationToken);
@@ -68,8 +69,11 @@ internal static class Program
 
         var relay = new Command("relay", "Runs a relay by itself until SIGTERM or SIGINT; `fairlead env` tells tools how to use it.") { EnvironmentFile };
         relay.SetAction((parsed, cancellationToken) =>
-            new RelayVerb(environment, new RelayLog(StandardError, parsed.GetValue(Verbose)))
-                .RunAsync(RelayOptions.From(Flags(parsed), environment), parsed.GetValue(EnvironmentFile), cancellationToken));
+        {
+            var options = RelayOptions.From(Flags(parsed), environment);
+            StartOver(options, isLocal: false, environment);
+            return new RelayVerb(environment, new RelayLog(StandardError, parsed.GetValue(Verbose))).RunAsync(options, parsed.GetValue(EnvironmentFile), cancellationToken);
+        });
 
         foreach (var option in shared)
         {
@@ -87,6 +91,13 @@ internal static class Program
         });
 
         return new RootCommand("The container's side of Fairlead: an HTTP CONNECT proxy on 127.0.0.1 that carries each tunnel to a gateway.") { run, relay, env };
+    }
+
+    // Only a process that will hold a token needs to, and it must before it does.
+    private static void StartOver(RelayOptions options, bool isLocal, Dictionary<string, string> environment)
+    {
+        if (!isLocal && Gates.WhyOff(options.IsGatewayNeutral, options.SessionId, environment) is not null) return;
+        if (CleanStart.Ensure(environment) is { } weakness) new RelayLog(StandardError, isVerbose: false).Warning($"step 3 (process hardening): {weakness}");
     }
 
     private static RelayFlags Flags(ParseResult parsed) => new()
@@ -107,11 +118,4 @@ internal static class Program
     private static string Name(ParseResult parsed) => parsed.CommandResult.Command is RootCommand ? "fairlead" : $"fairlead {parsed.CommandResult.Command.Name}";
 
     private static Option<string?> Text(string name, string value, string description) => new(name) { HelpName = value, Description = description };
-
-    private static Dictionary<string, string> CaptureEnvironment()
-    {
-        var environment = new Dictionary<string, string>();
-        foreach (DictionaryEntry entry in Environment.GetEnvironmentVariables()) environment[(string)entry.Key] = (string?)entry.Value ?? "";
-        return environment;
-    }
 }

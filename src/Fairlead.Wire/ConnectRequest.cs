@@ -77,8 +77,9 @@ public sealed record ConnectRequest(string Target, string? ProxyAuthorization)
         var parts = line.Split(' ');
         if (parts.Length != 3 || !parts[0].Equals("CONNECT", StringComparison.OrdinalIgnoreCase)) return false;
         if (parts[2] is not ("HTTP/1.1" or "HTTP/1.0")) return false;
-        // A control byte in the target (a bare LF) would be a second header to a lenient reader behind us.
-        if (parts[1].Length == 0 || parts[1].AsSpan().IndexOfAnyInRange('\0', ' ') >= 0 || parts[1].Contains('\x7f', StringComparison.Ordinal)) return false;
+        // A control byte in the target (a bare LF) would be a second header to a lenient reader behind us. A name of another script comes as punycode:
+        // which encoding raw bytes are in is a guess, and guesses differ.
+        if (parts[1].Length == 0 || parts[1].AsSpan().IndexOfAnyExceptInRange('!', '~') >= 0) return false;
         target = parts[1];
         problem = null;
         return true;

@@ -34,7 +34,7 @@ internal sealed class AuditLog : IDisposable
     }
 
     /// <summary>Opens a file for appending, and makes it (0600) and its directory when they are not there. A torn last line is ended.</summary>
-    /// <exception cref="IOException">The file cannot be opened for writing.</exception>
+    /// <exception cref="IOException">The file cannot be opened for writing, or another gateway writes to it.</exception>
     public static AuditLog Open(string path, ILogger logger)
     {
         if (Path.GetDirectoryName(path) is { Length: > 0 } directory)
@@ -47,6 +47,17 @@ internal sealed class AuditLog : IDisposable
             BufferSize = 0, // a record is one write, and is with the kernel when Write returns
             UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
         });
+        try
+        {
+            // FileShare keeps no second writer out on Unix, and two would write over each other's lines. Readers do not ask for this lock.
+            file.Lock(0, 0);
+        }
+        catch (IOException e)
+        {
+            file.Dispose();
+            throw new IOException($"expected to be the only writer of the audit file {path}; does another gateway use it? {e.Message}", e);
+        }
+
         if (file.Length > 0)
         {
             file.Seek(-1, SeekOrigin.End);

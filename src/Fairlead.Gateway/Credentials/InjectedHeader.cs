@@ -6,10 +6,11 @@ namespace Fairlead.Gateway.Credentials;
 /// <summary>A header that a credential sets: its name, and a value ready to be sent. It has no string form.</summary>
 internal sealed class InjectedHeader
 {
-    // They frame the message or belong to one hop; a credential in them would break the request or reach the wrong peer.
+    // They frame or describe the message or belong to one hop; a credential in them would break the request or reach the wrong peer.
     private static readonly HashSet<string> Forbidden = new(StringComparer.OrdinalIgnoreCase)
     {
-        "Connection", "Content-Length", "Expect", "Host", "Keep-Alive", "Proxy-Authorization", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade",
+        "Allow", "Connection", "Content-Disposition", "Content-Encoding", "Content-Language", "Content-Length", "Content-Location", "Content-MD5", "Content-Range",
+        "Content-Type", "Expect", "Expires", "Host", "Keep-Alive", "Last-Modified", "Proxy-Authorization", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade",
     };
 
     private readonly string _value;
@@ -25,7 +26,7 @@ internal sealed class InjectedHeader
         header = null;
         if (name.Length == 0 || !name.All(c => char.IsAsciiLetterOrDigit(c) || "!#$%&'*+-.^_`|~".Contains(c, StringComparison.Ordinal)))
             return $"'{HostPort.Printable(name)}' is not the name of a header";
-        if (Forbidden.Contains(name)) return $"'{name}' frames the message or belongs to one hop; a credential cannot set it";
+        if (Forbidden.Contains(name)) return $"'{name}' frames or describes the message, or belongs to one hop; a credential cannot set it";
 
         var value = new StringBuilder();
         var usesSecret = false;

@@ -112,6 +112,10 @@ internal sealed class CertificateAuthority : IDisposable
         try
         {
             key.ImportFromPem(File.ReadAllText(path));
+            // A public key imports as well, and so does a key of another curve.
+            var parameters = key.ExportParameters(includePrivateParameters: true);
+            CryptographicOperations.ZeroMemory(parameters.D);
+            if (parameters.Curve.Oid.Value != ECCurve.NamedCurves.nistP256.Oid.Value) throw new CryptographicException("it is a key of another curve");
         }
         catch (Exception e) when (e is ArgumentException or CryptographicException)
         {

@@ -31,35 +31,39 @@ internal sealed class PathPattern
     }
 
     /// <param name="path">A path that begins with '/'.</param>
-    public bool Matches(string path) => MatchesFrom(0, path.AsSpan(1), hasMore: true);
-
-    // hasMore tells "/a/" (a second, empty segment) from "/a" (none).
-    private bool MatchesFrom(int index, ReadOnlySpan<char> rest, bool hasMore)
+    public bool Matches(string path)
     {
-        for (; index < _segments.Length; index++)
+        // As below for characters: on a mismatch the last "**" takes one segment more, so no path makes this slow.
+        int pattern = 0, start = 1, star = -1, mark = 0;
+        while (start <= path.Length)
         {
-            if (_segments[index] == "**") return MatchesAnyTail(index + 1, rest, hasMore);
-            if (!hasMore) return false;
-            var end = rest.IndexOf('/');
-            if (!MatchesSegment(_segments[index], end < 0 ? rest : rest[..end])) return false;
-            hasMore = end >= 0;
-            rest = end < 0 ? [] : rest[(end + 1)..];
+            if (pattern < _segments.Length && _segments[pattern] == "**")
+            {
+                (star, mark, pattern) = (pattern, start, pattern + 1);
+                if (pattern == _segments.Length) return true;
+                continue;
+            }
+
+            var end = EndOfSegment(path, start);
+            if (pattern < _segments.Length && MatchesSegment(_segments[pattern], path.AsSpan(start, end - start)))
+            {
+                (pattern, start) = (pattern + 1, end + 1);
+                continue;
+            }
+
+            if (star < 0) return false;
+            mark = EndOfSegment(path, mark) + 1;
+            (pattern, start) = (star + 1, mark);
         }
 
-        return !hasMore;
+        while (pattern < _segments.Length && _segments[pattern] == "**") pattern++;
+        return pattern == _segments.Length;
     }
 
-    private bool MatchesAnyTail(int next, ReadOnlySpan<char> rest, bool hasMore)
+    private static int EndOfSegment(string path, int start)
     {
-        if (next == _segments.Length) return true;
-        while (true)
-        {
-            if (MatchesFrom(next, rest, hasMore)) return true;
-            if (!hasMore) return false;
-            var end = rest.IndexOf('/');
-            hasMore = end >= 0;
-            rest = end < 0 ? [] : rest[(end + 1)..];
-        }
+        var slash = path.IndexOf('/', start);
+        return slash < 0 ? path.Length : slash;
     }
 
     private static bool MatchesSegment(ReadOnlySpan<char> pattern, ReadOnlySpan<char> segment)

@@ -8,21 +8,54 @@ namespace Fairlead.Gateway.Policy;
 /// </summary>
 internal static class PathReadings
 {
-    /// <summary>One reading for a plain path, up to three for one that servers read differently.</summary>
+    // Chains of servers in which more than three decode one path have not been met.
+    private const int MaxDecodings = 4;
+
+    /// <summary>One reading for a plain path, and every one that is met in servers for a path that they read differently.</summary>
     /// <param name="path">The path as sent, without the query.</param>
-    public static IReadOnlyList<string> Of(string path)
+    public static IReadOnlyCollection<string> Of(string path)
     {
         if (IsPlain(path)) return [path];
 
         // 1. As written, with only what RFC 3986 §6.2.2.2 calls equivalent undone: unreserved characters that were encoded.
-        var asWritten = Decode(path, unreservedOnly: true);
-        // 2. As a server reads it that decodes before it splits.
-        var decoded = Decode(path, unreservedOnly: false);
-        // 3. As a chain of servers reads it in which several decode.
-        var decodedAgain = decoded;
-        for (var round = 0; round < 3; round++) decodedAgain = Decode(decodedAgain, unreservedOnly: false);
-        return [.. new[] { asWritten, Resolve(decoded), Resolve(decodedAgain) }.Distinct()];
+        var current = Decode(path, unreservedOnly: true);
+        var readings = new HashSet<string>();
+        for (var decodings = 0; decodings <= MaxDecodings; decodings++)
+        {
+            // 2. As a server reads it that decodes so often before it splits, and 3. as one that decodes once more after it has split.
+            readings.Add(current);
+            AddResolved(readings, current);
+            var decoded = Decode(current, unreservedOnly: false);
+            if (decoded == current) break;
+            current = decoded;
+        }
+
+        return readings;
     }
+
+    // What ".." takes away depends on what is a segment: to some servers '\' is '/', ";parameters" are no part of a name, or "//" is '/'; to others not.
+    private static void AddResolved(HashSet<string> readings, string path)
+    {
+        foreach (var slashed in Either(path, path.Contains('\\', StringComparison.Ordinal), p => p.Replace('\\', '/')))
+        {
+            foreach (var cutsParameters in Either(slashed.Contains(';', StringComparison.Ordinal)))
+            {
+                foreach (var mergesSlashes in Either(slashed.Contains("//", StringComparison.Ordinal) || cutsParameters))
+                {
+                    var resolved = Resolve(slashed, cutsParameters, mergesSlashes);
+                    readings.Add(resolved);
+                    var decoded = Decode(resolved, unreservedOnly: false);
+                    readings.Add(decoded);
+                    // A server that decodes before it looks for the end of the path ends it there.
+                    if (decoded.AsSpan().IndexOfAny('?', '#', '\0') is > 0 and var end) readings.Add(decoded[..end]);
+                }
+            }
+        }
+    }
+
+    private static string[] Either(string path, bool isTold, Func<string, string> otherwise) => isTold ? [path, otherwise(path)] : [path];
+
+    private static bool[] Either(bool isTold) => isTold ? [false, true] : [false];
 
     private static bool IsPlain(string path) =>
         path.AsSpan().IndexOfAny('%', '\\', ';') < 0 && !path.Contains("//", StringComparison.Ordinal) && !path.Contains("/.", StringComparison.Ordinal);
@@ -50,15 +83,15 @@ internal static class PathReadings
         return result.ToString();
     }
 
-    // RFC 3986 §5.2.4, and what lenient servers add to it: '\' is '/', "//" is '/', and ";parameters" of a segment are not part of its name.
-    private static string Resolve(string path)
+    // RFC 3986 §5.2.4, which keeps empty segments, or as lenient servers do it.
+    private static string Resolve(string path, bool cutsParameters, bool mergesSlashes)
     {
         var kept = new List<string>();
-        var segments = path.Replace('\\', '/').Split('/');
+        var segments = path.Split('/');
         for (var i = 1; i < segments.Length; i++)
         {
             var segment = segments[i];
-            var parameters = segment.IndexOf(';', StringComparison.Ordinal);
+            var parameters = cutsParameters ? segment.IndexOf(';', StringComparison.Ordinal) : -1;
             if (parameters >= 0) segment = segment[..parameters];
             var isLast = i == segments.Length - 1;
             if (segment == "..")
@@ -66,11 +99,11 @@ internal static class PathReadings
                 if (kept.Count > 0) kept.RemoveAt(kept.Count - 1);
                 if (isLast) kept.Add("");
             }
-            else if (segment is "" or ".")
+            else if (segment == ".")
             {
                 if (isLast) kept.Add("");
             }
-            else
+            else if (segment.Length > 0 || isLast || !mergesSlashes)
             {
                 kept.Add(segment);
             }

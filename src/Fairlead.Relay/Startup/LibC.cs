@@ -14,6 +14,7 @@ internal static unsafe partial class LibC
     public const int TooManySymlinks = 40;
     public const int MayExecute = 1;
 
+    private const int SignalBrokenPipe = 13;
     private const int PrSetDumpable = 4;
     private const int AtEmptyPath = 0x1000;
     private const int AtSymlinkNoFollow = 0x100;
@@ -39,8 +40,38 @@ internal static unsafe partial class LibC
     [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
     public static partial nint Write(int descriptor, ReadOnlySpan<byte> bytes, nuint count);
 
+    /// <summary>An anonymous file in memory that a program keeps over exec.</summary>
+    [LibraryImport("libc", EntryPoint = "memfd_create", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int MemoryFileCreate(string name, uint flags);
+
+    [LibraryImport("libc", EntryPoint = "execve", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int ExecuteProgram(string path, nint* arguments, nint* environment);
+
+    [LibraryImport("libc", EntryPoint = "signal", SetLastError = true)]
+    private static partial nint Signal(int signal, nint handler);
+
     [LibraryImport("libc", EntryPoint = "access", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int Access(string path, int mode);
+
+    public static int MemoryFile(string name) => MemoryFileCreate(name, 0);
+
+    /// <summary>Puts a program in this one's place. Returns only when that failed.</summary>
+    /// <param name="path">The program.</param>
+    /// <param name="arguments">Pointers to texts that end in 0, and a 0.</param>
+    /// <param name="environment">Likewise.</param>
+    /// <returns>The error.</returns>
+    public static int Execute(string path, nint[] arguments, nint[] environment)
+    {
+        fixed (nint* a = arguments)
+        fixed (nint* e = environment)
+        {
+            _ = ExecuteProgram(path, a, e);
+            return Marshal.GetLastPInvokeError();
+        }
+    }
+
+    /// <summary>Undoes, or does again, what .NET does to SIGPIPE at its start. A signal that is ignored stays so over fork and exec: a child would miss it.</summary>
+    public static void IgnoreBrokenPipe(bool isIgnored) => Signal(SignalBrokenPipe, isIgnored ? 1 : 0);
 
     /// <summary>Forbids other processes of the same user to read this one's memory, or to attach to it.</summary>
     /// <returns>0, or the error.</returns>

@@ -94,6 +94,7 @@ public sealed class ChunkTests
     [InlineData("2900000000000000")]
     [InlineData("2d000000")]
     [InlineData("2a05 61")]
+    [InlineData("108080808080808080808000")] // a varint of 11 bytes, though the value would fit
     [InlineData("48545450")] // text
     [InlineData("7b22646174 61223a22227d")] // JSON
     public void What_is_not_protobuf_is_refused_by_both(string hex)

@@ -49,7 +49,6 @@ public sealed class ConnectRequestTests
     [InlineData("CONNECT a.test:443 HTTP/1.1\r\nPROXY-AUTHORIZATION: \t Basic eDp5 \t\r\nX:\r\n\r\n", "a.test:443", "Basic eDp5")]
     [InlineData("CONNECT a.test:443 HTTP/1.1\r\nProxy-Authorization:\r\n\r\n", "a.test:443", "")]
     [InlineData("CONNECT a.test:443 HTTP/1.1\r\nX-Proxy-Authorization: a\r\nProxy-Authorization-X: b\r\n\r\n", "a.test:443", null)]
-    [InlineData("CONNECT b\u00fccher:1 HTTP/1.1\r\n\r\n", "b\u00fccher:1", null)]
     public void A_connect_head_is_understood(string head, string target, string? authorization)
     {
         var bytes = Encoding.Latin1.GetBytes(head);
@@ -85,6 +84,7 @@ public sealed class ConnectRequestTests
     [InlineData("CONNECT a.test:443\rX HTTP/1.1\r\n\r\n")]
     [InlineData("CONNECT a.test\0.b.test:443 HTTP/1.1\r\n\r\n")]
     [InlineData("CONNECT a.test:443\u007f HTTP/1.1\r\n\r\n")]
+    [InlineData("CONNECT b\u00fccher:1 HTTP/1.1\r\n\r\n")] // in which encoding?
     [InlineData("CONNECT a.test:443\t HTTP/1.1\r\n\r\n")]
     [InlineData("CONNECT a.test:443 HTTP/1.1\nProxy-Authorization: Basic eDp5\r\n\r\n")]
     [InlineData("CONNECT a.test:443 HTTP/1.1\r\nX: a\nProxy-Authorization: Basic eDp5\r\n\r\n")]

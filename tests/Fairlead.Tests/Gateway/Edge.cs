@@ -1,0 +1,111 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Security.Cryptography.X509Certificates;
+using System.Text.Json;
+using Fairlead.Gateway;
+using Fairlead.Gateway.Configuration;
+using Fairlead.Gateway.Credentials;
+using Fairlead.Gateway.Policy;
+using Fairlead.Gateway.Sessions;
+using Fairlead.Gateway.Upstream;
+
+[assembly: System.Runtime.Versioning.SupportedOSPlatform("linux")]
+
+namespace Fairlead.Tests.Gateway;
+
+/// <summary>The whole gateway in this process, with its files in a folder of its own.</summary>
+internal sealed class Edge : IAsyncDisposable
+{
+    public const string Token = "FAKE-session-token";
+
+    private readonly TempFolder _folder = new();
+    private GatewayApp? _app;
+
+    /// <summary>Host of the origin in most tests.</summary>
+    public const string Host = "api.test";
+
+    public Uri Address => new(_app!.Address);
+
+    public string AuditFile { get; private set; } = "";
+
+    /// <param name="resolve">Hosts and where they really are.</param>
+    /// <param name="originCa">Trusted for upstreams.</param>
+    /// <param name="sessions">Default: one session <c>s1</c> that may do everything.</param>
+    /// <param name="auditFile">Default: a file in the folder.</param>
+    /// <param name="upstream">Limits of the upstream, when a test has its own.</param>
+    public static async Task<Edge> StartAsync(
+        IReadOnlyDictionary<string, IPEndPoint>? resolve = null,
+        OriginCa? originCa = null,
+        IReadOnlyList<Session>? sessions = null,
+        string? auditFile = null,
+        UpstreamOptions? upstream = null)
+    {
+        var edge = new Edge();
+        edge.AuditFile = auditFile ?? edge._folder["audit.jsonl"];
+        edge._app = await GatewayApp.StartAsync(
+            new GatewayOptions
+            {
+                Listen = new(new IPEndPoint(IPAddress.Loopback, 0), "", null, null),
+                CaDirectory = edge._folder["ca"],
+                AuditFile = edge.AuditFile,
+                Sessions = sessions ?? [SessionOf("s1", Token)],
+                Upstream = (upstream ?? new UpstreamOptions()) with
+                {
+                    Resolve = resolve ?? new Dictionary<string, IPEndPoint>(),
+                    ExtraRoots = originCa is null ? [] : [originCa.Root],
+                },
+            },
+            Microsoft.Extensions.Logging.LogLevel.Warning,
+            Limits.Token);
+        return edge;
+    }
+
+    /// <summary>A gateway with one origin, <see cref="Host"/>.</summary>
+    public static Task<Edge> StartAsync(Origin origin, OriginCa ca, params Session[] sessions) =>
+        StartAsync(new Dictionary<string, IPEndPoint> { [Host] = origin.EndPoint }, ca, sessions.Length == 0 ? null : sessions);
+
+    public static Session SessionOf(string id, string token, string[]? rules = null, Credential[]? credentials = null, PolicyMode mode = PolicyMode.Enforce) =>
+        new(id, SessionRegistry.HashOf(token), PolicyOf(rules ?? ["allow * **", "allow * **:8443"], mode), new CredentialSet(credentials ?? []));
+
+    public static RuleSet PolicyOf(string[] rules, PolicyMode mode = PolicyMode.Enforce, Verdict fallback = Verdict.Deny) => new("p", mode, fallback, [.. rules.Select(RuleOf)]);
+
+    public static Rule RuleOf(string text) => Rule.TryParse(text, out var rule, out var problem) ? rule : throw new ArgumentException(problem, nameof(text));
+
+    /// <summary>A credential of one header, bound to one host.</summary>
+    public static Credential CredentialOf(string name, string header, string value, string host = Host)
+    {
+        Assert.True(Secret.TryCreate(name, value, out var secret, out _, out _));
+        Assert.Null(InjectedHeader.TryCreate(header, $"{{{name}}}", new Dictionary<string, Secret> { [name] = secret }, out var injected));
+        Assert.True(HostPattern.TryParse(host, out var pattern, out _));
+        return new Credential(name, [injected!], [pattern]);
+    }
+
+    /// <summary>A plain connection to the gateway's own endpoints.</summary>
+    public async Task<NetworkStream> ConnectAsync()
+    {
+        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        await socket.ConnectAsync(new IPEndPoint(IPAddress.Loopback, Address.Port), Limits.Token);
+        return new NetworkStream(socket, ownsSocket: true);
+    }
+
+    public async Task<X509Certificate2> RootAsync()
+    {
+        await using var stream = await ConnectAsync();
+        await stream.WriteAsync("GET /v1/code/upstreamproxy/ca-cert HTTP/1.1\r\nHost: gateway\r\n\r\n"u8.ToArray(), Limits.Token);
+        return X509Certificate2.CreateFromPem((await Reply.ReadAsync(stream)).Body);
+    }
+
+    /// <summary>Stops the gateway, after which every record is written, and reads them.</summary>
+    public async Task<JsonElement[]> StopAsync()
+    {
+        if (_app is not null) await _app.DisposeAsync();
+        _app = null;
+        return [.. File.ReadLines(AuditFile).Select(line => JsonDocument.Parse(line).RootElement.Clone())];
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_app is not null) await _app.DisposeAsync();
+        _folder.Dispose();
+    }
+}

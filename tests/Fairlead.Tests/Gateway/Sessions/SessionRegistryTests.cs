@@ -1,0 +1,74 @@
+using System.Text;
+using Fairlead.Gateway.Sessions;
+
+namespace Fairlead.Tests.Gateway.Sessions;
+
+public sealed class SessionRegistryTests
+{
+    private static readonly Session One = Edge.SessionOf("one", "FAKE-token-1");
+    private static readonly Session Two = Edge.SessionOf("two", "FAKE-token:2");
+    private static readonly SessionRegistry Registry = new([One, Two]);
+
+    [Theory]
+    [InlineData("Bearer FAKE-token-1", "one")]
+    [InlineData("bearer FAKE-token-1", "one")]
+    [InlineData("BEARER   FAKE-token-1  ", "one")]
+    [InlineData("Bearer FAKE-token:2", "two")]
+    [InlineData(null, null)]
+    [InlineData("", null)]
+    [InlineData("Bearer", null)]
+    [InlineData("Bearer ", null)]
+    [InlineData("BearerFAKE-token-1", null)]
+    [InlineData("Basic FAKE-token-1", null)]
+    [InlineData("FAKE-token-1", null)]
+    [InlineData("Bearer FAKE-token-", null)]
+    [InlineData("Bearer FAKE-token-11", null)]
+    [InlineData("Bearer fake-token-1", null)]
+    [InlineData("Bearer FAKE-token-1,FAKE-token-1", null)]
+    [InlineData("Bearer FAKE-token-1, Bearer FAKE-token-1", null)]
+    [InlineData("Bearer one:FAKE-token-1", null)]
+    [InlineData("Bearer FAKE-token-1\0", null)]
+    [InlineData(" Bearer FAKE-token-1", null)]
+    public void The_bearer_token_says_who_calls(string? authorization, string? session) => Assert.Equal(session, Registry.Authenticate(authorization)?.Id);
+
+    [Theory]
+    [InlineData("Basic", "one:FAKE-token-1", true)]
+    [InlineData("basic", "one:FAKE-token-1", true)]
+    [InlineData("Basic", "one:FAKE-token-2", false)]
+    [InlineData("Basic", "two:FAKE-token-1", false)]
+    [InlineData("Basic", "two:FAKE-token:2", false)]
+    [InlineData("Basic", "ONE:FAKE-token-1", false)]
+    [InlineData("Basic", "one:", false)]
+    [InlineData("Basic", ":FAKE-token-1", false)]
+    [InlineData("Basic", ":", false)]
+    [InlineData("Basic", "", false)]
+    [InlineData("Basic", "one", false)]
+    [InlineData("Basic", "oneFAKE-token-1", false)]
+    [InlineData("Basic", "one:FAKE-token-1:", false)]
+    [InlineData("Basic", "one\0:FAKE-token-1", false)]
+    [InlineData("Basic", "one:FAKE-token-1\n", false)]
+    [InlineData("Bearer", "one:FAKE-token-1", false)]
+    [InlineData("Basi", "one:FAKE-token-1", false)]
+    public void Basic_must_name_the_session_of_the_token_and_the_token(string scheme, string userAndPassword, bool confirms) =>
+        Assert.Equal(confirms, SessionRegistry.Confirms(One, $"{scheme} {Convert.ToBase64String(Encoding.UTF8.GetBytes(userAndPassword))}"));
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("")]
+    [InlineData("Basic")]
+    [InlineData("Basic ")]
+    [InlineData("Basic ====")]
+    [InlineData("Basic !!!!")]
+    [InlineData("Basic b25lOkZBS0UtdG9rZW4tM")]
+    [InlineData("Basic one:FAKE-token-1")]
+    [InlineData("Basic b25lOkZBS0UtdG9rZW4tMQ== b25lOkZBS0UtdG9rZW4tMQ==")]
+    [InlineData("Basic b25lOkZBS0UtdG9rZW4tMQ==, Basic b25lOkZBS0UtdG9rZW4tMQ==")]
+    public void What_is_not_basic_confirms_nothing(string? authorization) => Assert.False(SessionRegistry.Confirms(One, authorization));
+
+    [Fact]
+    public void A_password_may_hold_colons() =>
+        Assert.True(SessionRegistry.Confirms(Two, "Basic " + Convert.ToBase64String("two:FAKE-token:2"u8)));
+
+    [Fact]
+    public void The_token_itself_is_not_kept() => Assert.DoesNotContain("FAKE-token-1", Encoding.Latin1.GetString(One.TokenHash), StringComparison.Ordinal);
+}
