@@ -48,6 +48,8 @@ internal static class GatewayConfig
               resolve:
             """);
         foreach (var name in OriginCertificates.AllNames) text.AppendLine(CultureInfo.InvariantCulture, $"    \"{name}\": \"127.0.0.1:{origin.Port}\"");
+        // Nothing listens on port 1.
+        text.AppendLine("    dead.test: \"127.0.0.1:1\"");
         foreach (var (name, address) in options.Resolve) text.AppendLine(CultureInfo.InvariantCulture, $"    \"{name}\": \"{address}\"");
         return text.ToString();
     }
@@ -66,5 +68,7 @@ internal static class GatewayConfig
         "allow * expired.test/**",
         "allow * wrong-name.test/**",
         "allow * untrusted.test/**",
+        "allow * dead.test/**",
+        "allow * nowhere.invalid/**",
     ];
 }

@@ -3,13 +3,17 @@ namespace Fairlead.EndToEnd.Harness;
 /// <summary>A relay that listens, and the variables it hands to tools.</summary>
 internal sealed class RelayProcess : IAsyncDisposable
 {
-    private RelayProcess(RunningProgram program, IReadOnlyDictionary<string, string> variables)
+    private RelayProcess(RunningProgram program, IReadOnlyDictionary<string, string> settings, IReadOnlyDictionary<string, string> variables)
     {
         Program = program;
+        Settings = settings;
         Variables = variables;
     }
 
     public RunningProgram Program { get; }
+
+    /// <summary>What it was told: the FAIRLEAD_ variables.</summary>
+    public IReadOnlyDictionary<string, string> Settings { get; }
 
     /// <summary>HTTPS_PROXY, SSL_CERT_FILE and so on.</summary>
     public IReadOnlyDictionary<string, string> Variables { get; }
@@ -18,12 +22,12 @@ internal sealed class RelayProcess : IAsyncDisposable
 
     public static async Task<RelayProcess> StartAsync(Uri gateway, string session, TempFolder folder, string? gatewayCa, CancellationToken cancellationToken)
     {
-        var environmentFile = folder.File($"{session}.env");
-        var program = RunningProgram.Start(
-            Repository.Relay, ["relay", "--env-file", environmentFile], Environment(gateway, session, folder, gatewayCa), folder.Path);
+        var settings = Environment(gateway, session, folder, gatewayCa);
+        var environmentFile = Path.Combine(settings["HOME"], "tools.env");
+        var program = RunningProgram.Start(Repository.Relay, ["relay", "--env-file", environmentFile], settings, folder.Path);
         try
         {
-            return new RelayProcess(program, await ReadAsync(environmentFile, program, cancellationToken));
+            return new RelayProcess(program, settings, await ReadAsync(environmentFile, program, cancellationToken));
         }
         catch (Exception e)
         {
@@ -32,15 +36,16 @@ internal sealed class RelayProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>What a relay is told, with a token file that it will remove.</summary>
+    /// <summary>What a relay is told, in a folder of its own, with a token file that it will remove.</summary>
     public static Dictionary<string, string> Environment(Uri gateway, string session, TempFolder folder, string? gatewayCa)
     {
-        var home = folder.Folder($"{session}-relay");
+        var home = folder.Folder($"relay-{Guid.NewGuid():n}");
         var token = session == "demo" ? TestSecrets.Token : TestSecrets.OtherToken;
         var environment = ToolEnvironment.ForProduct(home);
         environment["FAIRLEAD_GATEWAY"] = gateway.ToString().TrimEnd('/');
         environment["FAIRLEAD_SESSION_ID"] = session;
-        environment["FAIRLEAD_TOKEN_FILE"] = folder.Write($"{session}.token", token + "\n");
+        environment["FAIRLEAD_TOKEN_FILE"] = Path.Combine(home, "token");
+        File.WriteAllText(environment["FAIRLEAD_TOKEN_FILE"], token + "\n");
         environment["FAIRLEAD_CA_BUNDLE"] = Path.Combine(home, "ca-bundle.crt");
         environment["FAIRLEAD_STATE_DIR"] = Path.Combine(home, "state");
         environment["FAIRLEAD_FAIL"] = "closed";

@@ -62,7 +62,7 @@ public sealed class InjectionTests(SharedSite shared)
         var everything = result.Succeeded().Stdout + result.Stderr;
         Assert.Contains("HTTP/2 200", everything, StringComparison.Ordinal);
         Assert.All(TestSecrets.All, secret => Assert.DoesNotContain(secret, everything, StringComparison.Ordinal));
-        Assert.False(File.Exists(_site.Folder.File("demo.token")));
+        Assert.False(File.Exists(_site.Relay.Settings["FAIRLEAD_TOKEN_FILE"]));
     }
 
     [Fact]

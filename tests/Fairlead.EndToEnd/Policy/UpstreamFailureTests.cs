@@ -3,21 +3,14 @@ using Fairlead.EndToEnd.Harness;
 namespace Fairlead.EndToEnd.Policy;
 
 /// <summary>An upstream that fails is told apart from a refusal, and each way of failing from the others.</summary>
-public sealed class UpstreamFailureTests : IAsyncLifetime
+public sealed class UpstreamFailureTests(SharedSite shared)
 {
-    private Site _site = null!;
-
-    public async ValueTask InitializeAsync() => _site = await Site.StartAsync(new SiteOptions
-    {
-        Rules = ["allow * dead.test/**", "allow * nowhere.invalid/**"],
-        // Nothing listens on port 1.
-        Resolve = new Dictionary<string, string> { ["dead.test"] = "127.0.0.1:1" },
-    });
+    private readonly Site _site = shared.Site;
 
     [Theory]
-    [InlineData("https://expired.test/echo", "TLS", "expired")]
-    [InlineData("https://wrong-name.test/echo", "TLS", "name")]
-    [InlineData("https://untrusted.test/echo", "TLS", "root")]
+    [InlineData("https://expired.test/echo/expired", "TLS", "expired")]
+    [InlineData("https://wrong-name.test/echo/wrong-name", "TLS", "name")]
+    [InlineData("https://untrusted.test/echo/untrusted", "TLS", "root")]
     [InlineData("https://dead.test/", "connect", "refused")]
     [InlineData("https://nowhere.invalid/", "DNS", "nowhere.invalid")]
     [InlineData("https://origin.test/abort/at-once", "", "origin.test")]
@@ -34,6 +27,4 @@ public sealed class UpstreamFailureTests : IAsyncLifetime
             1, r => AuditLog.Text(r, "type") == "request" && AuditLog.Text(r, "host") == uri.Host && AuditLog.Text(r, "path") == uri.AbsolutePath, Limits.Token()));
         Assert.Equal("502", AuditLog.Text(record, "status"));
     }
-
-    public ValueTask DisposeAsync() => _site?.DisposeAsync() ?? ValueTask.CompletedTask;
 }

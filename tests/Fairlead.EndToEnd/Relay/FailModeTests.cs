@@ -3,12 +3,10 @@ using Fairlead.EndToEnd.Harness;
 namespace Fairlead.EndToEnd.Relay;
 
 /// <summary>What <c>fairlead run</c> does when the proxy cannot be had: the command without it, or nothing.</summary>
-public sealed class FailModeTests : IAsyncLifetime
+public sealed class FailModeTests(SharedSite shared)
 {
     private const int FailedClosed = 78;
-    private Site _site = null!;
-
-    public async ValueTask InitializeAsync() => _site = await Site.StartAsync();
+    private readonly Site _site = shared.Site;
 
     [Fact]
     public async Task Without_a_token_the_child_runs_with_its_environment_untouched()
@@ -56,8 +54,6 @@ public sealed class FailModeTests : IAsyncLifetime
         await AssertNotStartedAsync(environment);
         Assert.True(File.Exists(environment["FAIRLEAD_TOKEN_FILE"]));
     }
-
-    public ValueTask DisposeAsync() => _site?.DisposeAsync() ?? ValueTask.CompletedTask;
 
     private Dictionary<string, string> Environment(string fail)
     {

@@ -2,11 +2,9 @@ using Fairlead.EndToEnd.Harness;
 
 namespace Fairlead.EndToEnd.Relay;
 
-public sealed class RunTests : IAsyncLifetime
+public sealed class RunTests(SharedSite shared)
 {
-    private Site _site = null!;
-
-    public async ValueTask InitializeAsync() => _site = await Site.StartAsync();
+    private readonly Site _site = shared.Site;
 
     [Fact]
     public async Task A_command_reaches_the_world()
@@ -96,7 +94,7 @@ public sealed class RunTests : IAsyncLifetime
     public async Task Env_prints_what_a_shell_needs_to_use_a_running_relay()
     {
         var environment = _site.RunEnvironment();
-        environment["FAIRLEAD_STATE_DIR"] = _site.Folder.File("demo-relay/state");
+        environment["FAIRLEAD_STATE_DIR"] = _site.Relay.Settings["FAIRLEAD_STATE_DIR"];
         environment["FAIRLEAD_PROGRAM"] = Repository.Relay;
 
         await using var shell = RunningProgram.Start(
@@ -104,8 +102,6 @@ public sealed class RunTests : IAsyncLifetime
 
         Assert.Equal("/echo/env", (string?)(await shell.WaitAsync(Limits.Token())).Json["target"]);
     }
-
-    public ValueTask DisposeAsync() => _site?.DisposeAsync() ?? ValueTask.CompletedTask;
 
     private Task<ToolResult> RunAsync(params string[] command) => RunCommand.RunAsync(_site, _site.RunEnvironment(), ["--", .. command]);
 }

@@ -1,0 +1,40 @@
+using Fairlead.EndToEnd.Harness;
+
+namespace Fairlead.EndToEnd.Relay;
+
+/// <summary><c>fairlead relay</c>, beside the tools that use it.</summary>
+public sealed class RelayVerbTests
+{
+    [Fact]
+    public async Task A_relay_that_is_stopped_lets_open_tunnels_end_and_takes_its_file_away()
+    {
+        await using var site = await Site.StartAsync();
+        var signals = site.Origin.Signals;
+        await using var curl = site.Start("curl", "-sS", "-N", "https://origin.test/sse/drain");
+        await curl.Stdout.WaitForAsync("data: event 1\n\n", Limits.Token());
+
+        site.Relay.Program.Terminate();
+        await WaitUntilRefusedAsync(site);
+        signals.Raise("event drain 2");
+        signals.Raise("event drain 3");
+
+        Assert.EndsWith("data: event 3\n\n", (await curl.WaitAsync(Limits.Token())).Succeeded().Stdout, StringComparison.Ordinal);
+        Assert.Equal(0, (await site.Relay.Program.WaitAsync(Limits.Token())).ExitCode);
+        Assert.False(File.Exists(Path.Combine(site.Relay.Settings["HOME"], "tools.env")));
+    }
+
+    [Fact]
+    public async Task A_relay_keeps_its_token_out_of_reach()
+    {
+        await using var site = await Site.StartAsync();
+        var process = $"/proc/{site.Relay.Program.Id}";
+
+        Assert.False(File.Exists(site.Relay.Settings["FAIRLEAD_TOKEN_FILE"]));
+        Assert.DoesNotContain(TestSecrets.Token, await File.ReadAllTextAsync($"{process}/cmdline", Limits.Token()), StringComparison.Ordinal);
+    }
+
+    private static async Task WaitUntilRefusedAsync(Site site)
+    {
+        while ((await site.RunAsync("curl", "-sS", "https://origin.test/echo/refused")).ExitCode == 0) await Task.Delay(Limits.Poll, Limits.Token());
+    }
+}
