@@ -33,13 +33,13 @@ public sealed class LocalRunTests : IAsyncLifetime
     [Fact]
     public async Task The_command_sees_no_secret()
     {
-        var result = await RunAsync("sh", "-c", "env; cat /proc/$PPID/environ || true");
+        var result = await RunAsync("env");
 
         var everything = result.Succeeded().Stdout + result.Stderr;
         Assert.Contains("HTTPS_PROXY=", everything, StringComparison.Ordinal);
         Assert.Contains("KEPT=as it was", everything, StringComparison.Ordinal);
-        Assert.DoesNotContain("DD_API_KEY", result.Stdout.Split('\0')[0], StringComparison.Ordinal);
-        Assert.All(TestSecrets.All, secret => Assert.DoesNotContain(secret, result.Stdout.Split('\0')[0], StringComparison.Ordinal));
+        Assert.All(GatewayProcess.Secrets.Keys, name => Assert.DoesNotContain(name, everything, StringComparison.Ordinal));
+        Assert.All(TestSecrets.All, secret => Assert.DoesNotContain(secret, everything, StringComparison.Ordinal));
     }
 
     [Fact]
