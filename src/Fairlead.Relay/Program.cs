@@ -21,7 +21,7 @@ internal static class Program
     private static readonly Option<bool> Verbose = new("--verbose") { Description = "One line on stderr for each tunnel." };
     private static readonly Option<string?> Local = Text("--local", "FILE", "Start a fairlead-gateway with this configuration for the command alone. Nothing is started when that fails.");
     private static readonly Option<string?> Session = Text("--session", "ID", "With --local: which session of the configuration to be.");
-    private static readonly Option<string?> EnvironmentFile = Text("--env-file", "FILE", "A second file for the environment that tools need.");
+    private static readonly Option<string?> EnvironmentFile = Text("--env-file", "FILE", "Once the relay listens, write the environment that tools need there too, as NAME=value lines (docker --env-file, systemd).");
     private static readonly Argument<string[]> CommandLine = new("command") { Arity = ArgumentArity.OneOrMore, HelpName = "command [args...]", Description = "The command to run; write -- before it." };
 
     private static readonly StreamWriter StandardOutput = StandardStream.Writer(1);

@@ -37,7 +37,9 @@ internal sealed class RelayStartup(IReadOnlyDictionary<string, string> environme
             if (options.VariableProblem is { } problem) throw new StepException(problem, "Correct the variable.");
             var target = RequireTarget(options.Gateway, options.SessionId!);
 
-            // 2. The token.
+            // 2. The token; nobody may be reading along.
+            step = "step 3 (process hardening)";
+            ProcessHardening.RefuseTracer();
             step = "step 2 (session token)";
             var token = TokenFile.Read(options.TokenFile);
             return await ServeAsync(options, target, token, removesTokenFile: true, cancellationToken);
@@ -74,8 +76,9 @@ internal sealed class RelayStartup(IReadOnlyDictionary<string, string> environme
         var isStarted = false;
         try
         {
-            // 3. The process: no dumps, and no trust that came with the environment.
+            // 3. The process: no dumps, no swap, and no trust that came with the environment.
             if (ProcessHardening.ForbidDumping() is { } weakness) log.Warning($"{step}: {weakness}");
+            if (token.KeepInMemory() is { } swappable) log.Warning($"{step}: {swappable}");
             ProcessHardening.ForgetInheritedTrust();
 
             // 4. The CA.

@@ -50,9 +50,9 @@ internal sealed class RelayVerb(IReadOnlyDictionary<string, string> environment,
 
     private async Task<int> ServeAsync(RunningRelay relay, RelayOptions options, string? environmentFile, CancellationToken stopping)
     {
-        var content = StateFile.Export(relay.Environment);
-        string[] files = [StateFile.PathIn(options.StateDirectory), .. environmentFile is null ? Array.Empty<string>() : [Path.GetFullPath(environmentFile)]];
-        foreach (var file in files)
+        var files = new Dictionary<string, string> { [StateFile.PathIn(options.StateDirectory)] = StateFile.Export(relay.Environment) };
+        if (environmentFile is not null) files[Path.GetFullPath(environmentFile)] = StateFile.Lines(relay.Environment);
+        foreach (var (file, content) in files)
         {
             try
             {
@@ -66,7 +66,7 @@ internal sealed class RelayVerb(IReadOnlyDictionary<string, string> environment,
 
         log.Notice($"the relay listens on 127.0.0.1:{relay.Port}; `eval \"$(fairlead env)\"` makes a shell use it");
         await WaitAsync(stopping);
-        foreach (var file in files) StateFile.Remove(file, content);
+        foreach (var (file, content) in files) StateFile.Remove(file, content);
         await relay.DrainAsync(DrainLimit);
         return ExitCodes.Success;
     }

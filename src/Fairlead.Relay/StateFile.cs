@@ -27,6 +27,9 @@ internal static class StateFile
         return lines.ToString();
     }
 
+    /// <summary>One <c>NAME=value</c> line for each variable, as <c>docker --env-file</c> and systemd's <c>EnvironmentFile</c> read them.</summary>
+    public static string Lines(IReadOnlyList<(string Name, string Value)> environment) => string.Concat(environment.Select(v => $"{v.Name}={v.Value}\n"));
+
     /// <summary>Writes a file of variables, mode 0600, whole or not at all. A missing directory is made, mode 0700.</summary>
     /// <exception cref="IOException">It cannot be written.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be written.</exception>

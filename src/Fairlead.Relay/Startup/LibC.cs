@@ -77,6 +77,16 @@ internal static unsafe partial class LibC
     /// <returns>0, or the error.</returns>
     public static int ForbidDumping() => Prctl(PrSetDumpable, 0, 0, 0, 0) == 0 ? 0 : Marshal.GetLastPInvokeError();
 
+    /// <summary>Keeps the pages of a pinned array in memory.</summary>
+    /// <returns>0, or the error.</returns>
+    public static int LockInMemory(ReadOnlySpan<byte> pinned)
+    {
+        fixed (byte* start = pinned)
+        {
+            return MemoryLock(start, (nuint)pinned.Length) == 0 ? 0 : Marshal.GetLastPInvokeError();
+        }
+    }
+
     /// <summary>True when the open file is a regular one: no directory, device, pipe or socket.</summary>
     public static bool IsRegularFile(SafeHandle file) => FileType((int)file.DangerousGetHandle(), "", AtEmptyPath) == RegularFile;
 
@@ -95,6 +105,9 @@ internal static unsafe partial class LibC
 
     [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Statx(int directory, string path, int flags, uint mask, byte* status);
+
+    [LibraryImport("libc", EntryPoint = "mlock", SetLastError = true)]
+    private static partial int MemoryLock(byte* start, nuint length);
 
     [LibraryImport("libc", EntryPoint = "prctl", SetLastError = true)]
     private static partial int Prctl(int option, nuint value, nuint unused3, nuint unused4, nuint unused5);

@@ -20,6 +20,17 @@ internal static class ProcessHardening
         }
     }
 
+    /// <summary>Makes sure that nobody is reading us already: what traces us sees the token whatever we forbid from here on.</summary>
+    /// <exception cref="StepException">A process traces this one.</exception>
+    public static void RefuseTracer()
+    {
+        const string Field = "TracerPid:";
+        if (!OperatingSystem.IsLinux() || !File.Exists("/proc/self/status")) return;
+        var tracer = File.ReadLines("/proc/self/status").FirstOrDefault(line => line.StartsWith(Field, StringComparison.Ordinal))?[Field.Length..].Trim();
+        if (tracer is not (null or "0"))
+            throw new StepException($"process {tracer} traces the relay and would see the session token", "End the debugger or tracer and start again.");
+    }
+
     /// <summary>Forbids other processes of this user to read our memory or to attach to us.</summary>
     /// <returns>Null, or why it could not be done; the relay runs all the same.</returns>
     public static string? ForbidDumping()

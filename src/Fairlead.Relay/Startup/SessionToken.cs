@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 
 namespace Fairlead.Relay.Startup;
@@ -47,6 +48,15 @@ internal sealed class SessionToken : IDisposable
         CryptographicOperations.ZeroMemory(random);
         CryptographicOperations.ZeroMemory(text);
         return token;
+    }
+
+    /// <summary>Keeps the token from being swapped to a disk, where it would outlive us.</summary>
+    /// <returns>Null, or why it could not be done; the relay runs all the same.</returns>
+    public string? KeepInMemory()
+    {
+        if (!OperatingSystem.IsLinux()) return null;
+        var error = LibC.LockInMemory(_bytes);
+        return error == 0 ? null : $"mlock failed ({Marshal.GetPInvokeErrorMessage(error)}); the session token may be swapped to disk. Raise the limit of locked memory (ulimit -l).";
     }
 
     /// <summary>The bytes themselves; whoever copies them erases the copy.</summary>

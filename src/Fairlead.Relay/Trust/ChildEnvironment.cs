@@ -26,6 +26,19 @@ internal static class ChildEnvironment
             ("NODE_EXTRA_CA_CERTS", caBundle), // Node.js
             ("REQUESTS_CA_BUNDLE", caBundle), // Python requests
             ("CURL_CA_BUNDLE", caBundle), // curl
+            // Tools that read none of these four, or for which an image has set a variable of their own.
+            ("GIT_SSL_CAINFO", caBundle), // git
+            ("PIP_CERT", caBundle), // pip
+            ("AWS_CA_BUNDLE", caBundle), // AWS CLI and SDKs
+            ("CARGO_HTTP_CAINFO", caBundle), // cargo
+            ("DENO_CERT", caBundle), // Deno
+            ("BUNDLE_SSL_CA_CERT", caBundle), // Ruby's bundler
+            ("HEX_CACERTS_PATH", caBundle), // Elixir's hex
+            ("NIX_SSL_CERT_FILE", caBundle), // Nix
+            ("CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE", caBundle), // gcloud
+            ("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", caBundle), // gRPC
+            ("HTTPLIB2_CA_CERTS", caBundle), // Python httplib2
+            ("NODE_USE_ENV_PROXY", "1"), // Node.js 24 and later: fetch and https use the proxy
         ];
     }
 

@@ -66,9 +66,7 @@ internal sealed class RelayProcess : IAsyncDisposable
         var variables = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var line in await File.ReadAllLinesAsync(file, cancellationToken))
         {
-            // Plain lines, or lines for a shell: export NAME='value'.
-            var assignment = line.StartsWith("export ", StringComparison.Ordinal) ? line["export ".Length..] : line;
-            if (assignment.Split('=', 2) is [var name, var value]) variables[name] = value.Trim('\'');
+            if (line.Split('=', 2) is [var name, var value]) variables[name] = value;
         }
 
         return variables;

@@ -35,11 +35,11 @@ public sealed class ExpectTests(SharedSite shared)
         Assert.Equal("417\n200\n", result.Succeeded().Stdout);
     }
 
-    [Theory]
-    [InlineData("--http1.1", Skip = "SocketsHttpHandler looks for an HTTP/1.1 answer only when it has sent the body or cannot")]
-    [InlineData("--http2")]
-    public async Task An_answer_that_comes_before_the_body_has_ended_arrives(string option)
+    [Fact]
+    public async Task An_answer_that_comes_while_the_workload_pauses_its_upload_arrives()
     {
+        // Over HTTP/1.1 it arrives when the upload goes on or ends: see the known limits in CHANGELOG.md.
+        const string option = "--http2";
         // The bytes fit the pipe. "-T ." reads what is there and does not wait: curl can take an answer while its input is still open.
         await using var curl = _site.Start("curl", "-sS", option, "-T", ".", "-w", " %{http_code}", $"https://origin.test/early/{option}");
 

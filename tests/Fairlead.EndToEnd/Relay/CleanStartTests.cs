@@ -47,6 +47,21 @@ public sealed class CleanStartTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_relay_that_is_traced_takes_no_token()
+    {
+        var environment = _site.RunEnvironment();
+
+        await using var run = RunningProgram.Start(
+            "strace", ["-f", "-e", "trace=none", "-o", "/dev/null", Repository.Relay, "run", "--fail", "closed", "--", "true"], environment, _site.Folder.Path);
+        run.Stdin.Close();
+        var result = await run.WaitAsync(Limits.Token());
+
+        Assert.Equal(78, result.ExitCode);
+        Assert.Contains("traces the relay", result.Stderr, StringComparison.Ordinal);
+        Assert.True(File.Exists(environment["FAIRLEAD_TOKEN_FILE"]));
+    }
+
+    [Fact]
     public async Task The_command_has_the_signals_it_would_have_had()
     {
         var result = await RunCommand.RunAsync(_site, _site.RunEnvironment(), "--", "grep", "SigIgn", "/proc/self/status");
