@@ -533,6 +533,7 @@ public sealed class RequestHandlerTests : IAsyncLifetime
     [InlineData("HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n", 401)]
     [InlineData("HTTP/1.1 599 Odd\r\nContent-Length: 0\r\n\r\n", 599)]
     [InlineData("HTTP/1.0 200 OK\r\n\r\nto the end", 200)]
+    [InlineData("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nsmuggled", 502)]
     [InlineData("nonsense\r\n\r\n", 502)]
     [InlineData("", 502)]
     [InlineData("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok!", 502)]
