@@ -282,6 +282,27 @@ public sealed class RequestHandlerTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData("GET / HTTP/1.1\r\nHost: api.test\r\nContent-Type: application/json\r\n\r\n")]
+    [InlineData("POST / HTTP/1.1\r\nHost: api.test\r\nContent-Type: application/json\r\nContent-Length: 0\r\n\r\n")]
+    [InlineData("DELETE / HTTP/1.1\r\nHost: api.test\r\nContent-Type: application/json\r\n\r\n")]
+    [InlineData("GET / HTTP/1.1\r\nHost: api.test\r\n\r\n")]
+    public async Task A_request_without_a_body_stays_without(string request)
+    {
+        await using var edge = await StartAsync();
+        var workload = await Workload.OpenAsync(edge);
+
+        var reply = await workload.SendAsync(request);
+        await workload.CloseAsync();
+        await edge.StopAsync();
+
+        Assert.Equal(200, reply.Status);
+        var seen = Assert.Single(_origin.Requests);
+        Assert.False(seen.Headers.ContainsKey("Transfer-Encoding"));
+        Assert.Equal(request.Contains("Content-Type", StringComparison.Ordinal) ? "application/json" : "", seen.Headers.GetValueOrDefault("Content-Type", ""));
+        Assert.Equal("0", seen.Headers.GetValueOrDefault("Content-Length", "0"));
+    }
+
+    [Theory]
     [InlineData("Content-Length: 11\r\n\r\nhello world")]
     [InlineData("Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6;x=y\r\n world\r\n0\r\nTrailer: x\r\n\r\n")]
     public async Task A_body_comes_through_whole(string body)
