@@ -605,6 +605,54 @@ public sealed class RequestHandlerTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_websocket_is_two_streams_after_the_upstreams_101()
+    {
+        var headSeen = "";
+        await using var origin = RawOrigin.OverTls(_ca.Issue(Edge.Host), async tls =>
+        {
+            headSeen = await Reply.ReadHeadAsync(tls);
+            var key = headSeen.Split("Sec-WebSocket-Key: ")[1].Split("\r\n")[0];
+            await tls.WriteAsync(Encoding.ASCII.GetBytes($"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: {WebSocketHandshake.AcceptFor(key)}\r\n\r\n"), Limits.Token);
+            var five = new byte[5];
+            await tls.ReadExactlyAsync(five, Limits.Token);
+            await tls.WriteAsync(five, Limits.Token);
+        });
+        await using var edge = await Edge.StartAsync(
+            new Dictionary<string, IPEndPoint> { [Edge.Host] = origin.EndPoint }, _ca,
+            [Edge.SessionOf("s1", Edge.Token, ["allow GET api.test/ws"], [Edge.CredentialOf("c", "X-Key", "FAKE-injected")])]);
+        var workload = await Workload.OpenAsync(edge);
+
+        // Bytes that come at once with the upgrade wait for the 101.
+        var reply = await workload.SendAsync("GET /ws HTTP/1.1\r\nHost: api.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\nhello");
+        var echoed = new byte[5];
+        await workload.Tls.ReadExactlyAsync(echoed, Limits.Token);
+        await workload.CloseAsync();
+        var audit = await edge.StopAsync();
+
+        Assert.Equal((101, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), (reply.Status, reply["Sec-WebSocket-Accept"]));
+        Assert.Equal("hello", Encoding.ASCII.GetString(echoed));
+        Assert.Contains("X-Key: FAKE-injected\r\n", headSeen, StringComparison.Ordinal);
+        var record = audit.Single(r => r.GetProperty("type").GetString() == "request");
+        Assert.Equal(("upgraded", 101, 5, 5), (record.GetProperty("outcome").GetString(), record.GetProperty("status").GetInt32(), record.GetProperty("bytes_in").GetInt32(), record.GetProperty("bytes_out").GetInt32()));
+        Assert.All(audit, Audit.AuditSchema.AssertHolds);
+    }
+
+    [Fact]
+    public async Task A_websocket_is_judged_like_a_get()
+    {
+        await using var edge = await Edge.StartAsync(_origin, _ca, Edge.SessionOf("s1", Edge.Token, ["allow GET api.test/open"]));
+        var workload = await Workload.OpenAsync(edge);
+
+        var reply = await workload.SendAsync("GET /ws HTTP/1.1\r\nHost: api.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+        await workload.CloseAsync();
+        var audit = await edge.StopAsync();
+
+        Assert.Equal(403, reply.Status);
+        Assert.Equal("denied", audit[0].GetProperty("outcome").GetString());
+        Assert.Equal(0, _origin.Connections);
+    }
+
+    [Fact]
     public async Task A_secret_is_in_no_answer_and_in_no_record_whatever_goes_wrong()
     {
         const string canary = "FAKE-canary-0815";
