@@ -68,9 +68,10 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
     /// <returns>What to say in place of the upstream, or null when the upstream's answer was passed on.</returns>
     private async Task<Answer?> ServeAsync(HttpContext context, Tunnel tunnel, RequestTarget? target, RequestRecord record, Exchange exchange)
     {
-        // 1. Check: one destination, a target of it, a method that stays with it.
-        if (!RequestTarget.IsFor(tunnel.Destination, context.Request.Host.Value ?? ""))
-            return Refused(record, Outcome.Misdirected, 421, $"the Host '{HostPort.Printable(context.Request.Host.Value ?? "")}' is not the destination of this tunnel, {tunnel.Destination}.", "Open a connection of its own for each host.");
+        // 1. Check: one destination, a target of it, a method that stays with it. Host as it was sent: Request.Host decodes punycode, or throws at it.
+        var host = context.Request.Headers.Host.ToString();
+        if (!RequestTarget.IsFor(tunnel.Destination, host))
+            return Refused(record, Outcome.Misdirected, 421, $"the Host '{HostPort.Printable(host)}' is not the destination of this tunnel, {tunnel.Destination}.", "Open a connection of its own for each host.");
         if (record.Method is "CONNECT" or "TRACE")
             return Refused(record, Outcome.BadRequest, 405, $"{record.Method} is not forwarded.", "Use another method; a tunnel within a tunnel cannot be inspected.");
         if (target is null)

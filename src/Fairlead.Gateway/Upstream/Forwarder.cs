@@ -38,7 +38,9 @@ internal sealed class Forwarder(UpstreamClients clients, UpstreamOptions options
         {
             response = await SendAsync(clients.For(sessionId), request, exchange, context.RequestAborted);
 
-            // 3. The head of the answer.
+            // 3. The head of the answer. A switch of protocols that nobody asked for would end what the workload and we take for HTTP.
+            if (upgrade is null && response.StatusCode == System.Net.HttpStatusCode.SwitchingProtocols)
+                throw new UpstreamException(UpstreamFailure.Protocol, "the upstream switched to another protocol without being asked");
             ResponseHead.Copy(response, context);
             if (body is { HasBegun: false } && request.Headers.ExpectContinue == true && HttpProtocol.IsHttp11(context.Request.Protocol))
             {

@@ -12,7 +12,10 @@ internal static class HopByHop
 
     public static bool Contains(string name) => Names.Contains(name) || name.StartsWith("Proxy-", StringComparison.OrdinalIgnoreCase);
 
-    /// <summary>The names that a Connection header nominates, or null.</summary>
+    /// <summary>
+    /// The names that a Connection header nominates, or null. Kestrel keeps only the word keep-alive or close of one that holds it, so beside these
+    /// a nomination is not seen: the header then goes on, which reveals nothing and loses nothing.
+    /// </summary>
     public static HashSet<string>? Nominated(StringValues connection)
     {
         if (connection.Count == 0) return null;

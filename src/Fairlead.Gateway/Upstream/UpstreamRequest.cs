@@ -15,10 +15,11 @@ internal static class UpstreamRequest
     {
         protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) => Task.CompletedTask;
 
+        // Without a length it would go out as an empty body in chunks, which is a body to some servers.
         protected override bool TryComputeLength(out long length)
         {
             length = 0;
-            return false;
+            return true;
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
@@ -10,6 +11,8 @@ namespace Fairlead.Tests.Gateway;
 internal sealed class Workload : IAsyncDisposable
 {
     private SslStream? _tls;
+    private LentStream? _lent;
+    private HttpClient? _client;
 
     private Workload(TunnelStream tunnel) => Tunnel = tunnel;
 
@@ -82,7 +85,7 @@ internal sealed class Workload : IAsyncDisposable
     /// <param name="protocol">Offered by ALPN.</param>
     public async Task StartTlsAsync(string serverName, X509Certificate2 root, SslApplicationProtocol protocol)
     {
-        _tls = new SslStream(Tunnel, leaveInnerStreamOpen: true);
+        _tls = new SslStream(_lent = new LentStream(Tunnel), leaveInnerStreamOpen: true);
         await _tls.AuthenticateAsClientAsync(
             new SslClientAuthenticationOptions
             {
@@ -107,7 +110,7 @@ internal sealed class Workload : IAsyncDisposable
 
     public Task<Reply> GetAsync(string target = "/", string headers = "", string host = Edge.Host) => SendAsync($"GET {target} HTTP/1.1\r\nHost: {host}\r\n{headers}\r\n");
 
-    /// <summary>An HTTP client whose one connection is this tunnel.</summary>
+    /// <summary>An HTTP client whose one connection is this tunnel. It ends with <see cref="CloseAsync"/>.</summary>
     public HttpClient Client()
     {
         var isTaken = false;
@@ -122,7 +125,8 @@ internal sealed class Workload : IAsyncDisposable
                 return ValueTask.FromResult<Stream>(Tls);
             },
         };
-        return new HttpClient(handler) { DefaultRequestVersion = Tls.NegotiatedApplicationProtocol == SslApplicationProtocol.Http2 ? new Version(2, 0) : new Version(1, 1), DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact };
+        var version = Tls.NegotiatedApplicationProtocol == SslApplicationProtocol.Http2 ? HttpVersion.Version20 : HttpVersion.Version11;
+        return _client = new HttpClient(handler) { DefaultRequestVersion = version, DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact };
     }
 
     /// <summary>Ends in order: TLS, the data, the tunnel.</summary>
@@ -130,7 +134,9 @@ internal sealed class Workload : IAsyncDisposable
     {
         try
         {
-            if (_tls is not null) await _tls.ShutdownAsync();
+            if (_tls is not null && _client is null) await _tls.ShutdownAsync();
+            _client?.Dispose();
+            if (_lent is not null) await _lent.ReturnAsync();
             if (!Tunnel.IsClosedByPeer) await Tunnel.EndWriteAsync(Limits.Token);
             while (await Tunnel.ReadChunkAsync(Limits.Token) is not null) { }
             await Tunnel.CloseAsync(CloseCode.Normal, "", Limits.Token);
