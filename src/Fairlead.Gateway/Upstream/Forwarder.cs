@@ -150,17 +150,11 @@ internal sealed class Forwarder(UpstreamClients clients, UpstreamOptions options
         using var other = CancellationTokenSource.CreateLinkedTokenSource(clientLeft);
         var up = CopyAsync(workload, upstream, bytes => exchange.BytesIn += bytes, other.Token);
         var down = CopyAsync(upstream, workload, bytes => exchange.BytesOut += bytes, other.Token);
-        // A WebSocket ends by close frames, which both directions carry; when one side is gone the other has nobody to talk to.
+        // A WebSocket says by close frames how it ended, and both directions carried them. When one side is gone, in whatever way, the other has nobody to
+        // talk to: it sees an end, and whether a close frame came before.
         await Task.WhenAny(up, down);
         await other.CancelAsync();
-        try
-        {
-            await Task.WhenAll(up, down);
-        }
-        catch (OperationCanceledException) when (!clientLeft.IsCancellationRequested)
-        {
-            // One side ended and the other was stopped for it: the normal end.
-        }
+        await Task.WhenAll(up, down).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     private static async Task CopyAsync(Stream from, Stream to, Action<int> count, CancellationToken cancellationToken)
