@@ -447,7 +447,7 @@ public sealed class RequestHandlerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Without_an_audit_nothing_is_forwarded()
+    public async Task The_gateway_is_closed_on_doubt_and_forwards_nothing_that_it_cannot_record()
     {
         using var folder = new TempFolder();
         await using var disk = await SmallDisk.MountAsync(folder["disk"]);
