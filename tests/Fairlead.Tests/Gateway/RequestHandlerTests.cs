@@ -626,6 +626,7 @@ public sealed class RequestHandlerTests : IAsyncLifetime
         var reply = await workload.SendAsync("GET /ws HTTP/1.1\r\nHost: api.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\nhello");
         var echoed = new byte[5];
         await workload.Tls.ReadExactlyAsync(echoed, Limits.Token);
+        Assert.Equal(0, await workload.Tls.ReadAsync(new byte[1], Limits.Token)); // the origin ended it
         await workload.CloseAsync();
         var audit = await edge.StopAsync();
 
