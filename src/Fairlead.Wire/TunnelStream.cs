@@ -140,12 +140,12 @@ public sealed class TunnelStream : Stream
     }
 
     /// <summary>
-    /// Waits, after reading has come to the end of the peer's data, until the peer's close frame came. Pings are answered meanwhile. Who still writes
-    /// learns so that nobody reads any more; who has sent its own close frame, that all it sent has arrived.
+    /// Waits until the peer's close frame came. Pings are answered meanwhile, and data that was under way is dropped. Who still writes learns so that nobody
+    /// reads any more; who has sent its own close frame, that all it sent has arrived.
     /// </summary>
     /// <param name="cancellationToken">Cancels the wait.</param>
     /// <exception cref="TunnelAbortedException">The tunnel broke.</exception>
-    /// <exception cref="ProtocolException">The peer sent data after its end.</exception>
+    /// <exception cref="ProtocolException">The peer sent data after the end that it had announced.</exception>
     public async ValueTask WaitForCloseAsync(CancellationToken cancellationToken)
     {
         while (!IsClosedByPeer)
@@ -153,8 +153,8 @@ public sealed class TunnelStream : Stream
             var frame = await ReadFrameAsync(cancellationToken).ConfigureAwait(false);
             var payload = TakePayload(frame);
             if (frame.IsControl) await HandleControlAsync(frame.Kind, payload, cancellationToken).ConfigureAwait(false);
-            else if (TryTakeMessage(frame, payload, out var message) && !Chunk.Parse(message).Data.IsEmpty)
-                throw new ProtocolException("expected no data after the end of data");
+            else if (TryTakeMessage(frame, payload, out var message))
+                DropAfterEnd(Chunk.Parse(message));
         }
 
         ReturnReadBuffers();
@@ -257,6 +257,12 @@ public sealed class TunnelStream : Stream
         }
 
         base.Dispose(disposing);
+    }
+
+    private void DropAfterEnd(Chunk chunk)
+    {
+        if (_inputEnded && !chunk.Data.IsEmpty) throw new ProtocolException("expected no data after the end of data");
+        if (chunk.EndOfData) _inputEnded = true;
     }
 
     private async ValueTask<FrameHeader> ReadFrameAsync(CancellationToken cancellationToken)
