@@ -192,7 +192,7 @@ class Pair:
                 f"{OUT}/fairlead", "relay", "--gateway", address, "--session-id", "bench", "--token-file", f"{directory}/token",
                 "--ca-bundle", f"{directory}/bundle.pem", "--state-dir", f"{directory}/state", "--max-tunnels", "4096",
             ], f"{directory}/relay.log", **({"FAIRLEAD_GATEWAY_CA": f"{work}/ca.pem"} if is_tls else {}))
-            self.proxy = self.relay.wait_for(lambda: re.search(r"HTTPS_PROXY='http://([^']+)'", tail(f"{directory}/state/relay.env")))[1]
+            self.proxy = self.relay.wait_for(lambda: re.search(r"HTTPS_PROXY='http://([^']+)'", tail(f"{directory}/state/relay.env", lines=100)))[1]
         except BaseException:
             self.stop()
             raise

@@ -110,6 +110,7 @@ internal sealed class GatewayApp : IAsyncDisposable
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         ConfigureLogging(builder.Logging, logLevel);
         builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = ShutdownTimeout);
+        builder.Services.AddSingleton<IMemoryPoolFactory<byte>>(LargeBlockPool.Instance);
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration();
         return builder;
     }

@@ -21,7 +21,7 @@ internal sealed class TunnelConnection
     private readonly TunnelStream _stream;
     private readonly ReadOnlyMemory<byte> _early;
     private readonly Pipe _input = new(new PipeOptions(
-        pauseWriterThreshold: MaxWaitingBytes, resumeWriterThreshold: MaxWaitingBytes / 2, writerScheduler: PipeScheduler.Inline, useSynchronizationContext: false));
+        pool: LargeBlockPool.Instance, pauseWriterThreshold: MaxWaitingBytes, resumeWriterThreshold: MaxWaitingBytes / 2, writerScheduler: PipeScheduler.Inline, useSynchronizationContext: false));
     private readonly CancellationTokenSource _closed = new();
     private readonly CancellationTokenSource _stopReceiving = new();
     private readonly TaskCompletionSource<ConnectionAbortedException?> _finished = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -35,7 +35,7 @@ internal sealed class TunnelConnection
         _early = early;
         ConnectionId = tunnel.Id;
         Transport = this;
-        Output = PipeWriter.Create(stream, new StreamPipeWriterOptions(leaveOpen: true));
+        Output = PipeWriter.Create(stream, new StreamPipeWriterOptions(LargeBlockPool.Instance, leaveOpen: true));
         Features.Set(tunnel);
         Features.Set<IConnectionIdFeature>(this);
         Features.Set<IConnectionTransportFeature>(this);
@@ -57,7 +57,7 @@ internal sealed class TunnelConnection
 
     public override EndPoint? LocalEndPoint { get; set; } = TunnelEndPoint.Instance;
 
-    public MemoryPool<byte> MemoryPool => MemoryPool<byte>.Shared;
+    public MemoryPool<byte> MemoryPool => LargeBlockPool.Instance;
 
     public PipeReader Input => _input.Reader;
 
