@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Reflection;
 using System.Runtime.InteropServices;
@@ -120,6 +121,8 @@ internal sealed class GatewayApp : IAsyncDisposable
         logging.SetMinimumLevel(LogLevel.Warning).AddFilter("Fairlead", logLevel);
         // A workload that breaks HTTP or TLS is the audit's business, not the operator's log.
         logging.AddFilter("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Error);
+        // A start that fails is told once, by Program.
+        logging.AddFilter("Microsoft.Extensions.Hosting", LogLevel.None);
         logging.AddSimpleConsole(o =>
         {
             o.SingleLine = true;
@@ -161,12 +164,14 @@ internal sealed class GatewayApp : IAsyncDisposable
             kestrel.Limits.Http2.MaxRequestHeaderFieldSize = 64 * 1024;
             kestrel.Limits.Http2.InitialConnectionWindowSize = 4 * 1024 * 1024;
             kestrel.Limits.Http2.InitialStreamWindowSize = 1024 * 1024;
-            // Header values are bytes to us: Latin-1 carries each of them through unchanged.
+            // Header values are bytes to us: Latin-1 carries each of them through unchanged. (Targets must be ASCII: RequestTarget.)
             kestrel.RequestHeaderEncodingSelector = _ => Encoding.Latin1;
             kestrel.ResponseHeaderEncodingSelector = _ => Encoding.Latin1;
             kestrel.Listen(TunnelEndPoint.Instance, interception.Use);
         });
-        return builder.Build();
+        var app = builder.Build();
+        MalformedRequests.Watch(app.Services.GetRequiredService<DiagnosticListener>());
+        return app;
     }
 
     private static X509Certificate2 LoadCertificate(GatewayOptions.ListenOptions listen)

@@ -14,6 +14,9 @@ namespace Fairlead.Gateway;
 /// </summary>
 internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimeProvider time, ILogger<RequestHandler> logger)
 {
+    // To some frameworks they are the method or the path of the request.
+    private static readonly string[] OverrideHeaders = ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X-Original-URL", "X-Rewrite-URL"];
+
     public async Task HandleAsync(HttpContext context)
     {
         var tunnel = context.Features.GetRequiredFeature<Tunnel>();
@@ -35,15 +38,18 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
             Path = target?.Path ?? "",
             QueryNames = target?.QueryNames ?? [],
         };
+        var isRefused = false;
         try
         {
             var answer = await ServeAsync(context, tunnel, target, record, exchange);
+            isRefused = answer is not null;
             // 5. What went wrong is explained where the tool can read it.
             if (answer is not null) await answer.WriteAsync(context, record.Request, $"{record.Method} https://{Authority(tunnel.Destination)}{record.Path}");
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {
-            record.Outcome = Outcome.ClientAborted;
+            // A verdict stands, whether or not the workload waited for it.
+            if (!isRefused) record.Outcome = Outcome.ClientAborted;
         }
         catch (Exception e)
         {
@@ -72,10 +78,15 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
         var host = context.Request.Headers.Host.ToString();
         if (!RequestTarget.IsFor(tunnel.Destination, host))
             return Refused(record, Outcome.Misdirected, 421, $"the Host '{HostPort.Printable(host)}' is not the destination of this tunnel, {tunnel.Destination}.", "Open a connection of its own for each host.");
+        // Rules compare methods as they are (RFC 9110 §9.1), HttpClient sends those it knows in capitals: "delete" must not pass as something else than DELETE.
+        if (record.Method.Any(char.IsAsciiLetterLower))
+            return Refused(record, Outcome.BadRequest, 400, "the method is not in capitals.", "Methods are case-sensitive: write GET, POST and so on.");
         if (record.Method is "CONNECT" or "TRACE")
             return Refused(record, Outcome.BadRequest, 405, $"{record.Method} is not forwarded.", "Use another method; a tunnel within a tunnel cannot be inspected.");
         if (target is null)
-            return Refused(record, Outcome.BadRequest, 400, "the target of the request is not a path of the destination.", "Ask for a path that begins with '/', without '#'.");
+            return Refused(record, Outcome.BadRequest, 400, "the target of the request is not a path of the destination.", "Ask for a path that begins with '/', in visible ASCII, without '#'.");
+        if (OverrideHeaders.FirstOrDefault(context.Request.Headers.ContainsKey) is { } overriding)
+            return Refused(record, Outcome.BadRequest, 400, $"the header {overriding} asks the upstream for another method or path than policy can judge.", "Send the request that is meant, without that header.");
 
         // 2. Decide.
         var decision = tunnel.Session.Policy.Decide(new RequestFacts(record.Method, tunnel.Destination, target.Path));

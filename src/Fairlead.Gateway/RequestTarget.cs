@@ -12,7 +12,7 @@ internal sealed record RequestTarget(string PathAndQuery, string Path, IReadOnly
 
     /// <summary>Reads origin-form and absolute-form (RFC 9112 §3.2); Kestrel checked that an absolute one agrees with Host.</summary>
     /// <param name="rawTarget">As sent.</param>
-    /// <returns>Null for forms that name no resource of an origin: <c>*</c>, and authority-form.</returns>
+    /// <returns>Null for forms that name no resource of an origin (<c>*</c>, authority-form) and for what is no visible ASCII.</returns>
     public static RequestTarget? Parse(string rawTarget)
     {
         var pathAndQuery = rawTarget;
@@ -25,6 +25,8 @@ internal sealed record RequestTarget(string PathAndQuery, string Path, IReadOnly
             if (pathAndQuery[0] == '?') pathAndQuery = "/" + pathAndQuery;
         }
 
+        // HttpClient writes the target as ASCII: in place of another character it would send what lies in its buffer. A blank would split the request line.
+        if (pathAndQuery.AsSpan().IndexOfAnyExceptInRange('!', '~') >= 0) return null;
         // A fragment is never sent (RFC 9110 §4.1), yet some servers cut at '#': both readings would have to be judged.
         if (pathAndQuery.Contains('#', StringComparison.Ordinal)) return null;
         var query = pathAndQuery.IndexOf('?', StringComparison.Ordinal);

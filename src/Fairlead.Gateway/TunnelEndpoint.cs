@@ -36,7 +36,7 @@ internal sealed class TunnelEndpoint(
             record = record with { Session = session?.Id };
             if (session is null)
             {
-                await RefuseUpgradeAsync(context, record, Outcome.Unauthenticated, 401, "no session has this token: it is missing, wrong, expired or revoked");
+                await RefuseUpgradeAsync(context, record, Outcome.Unauthenticated, 401, "no session of the configuration has this token");
                 return;
             }
 
@@ -229,6 +229,7 @@ internal sealed class TunnelEndpoint(
     private static (Outcome Outcome, string? Detail) Classify(Tunnel tunnel, Exception? gaveUp, IOException? broke)
     {
         if (tunnel.ForeignServerName is { } name) return (Outcome.ServerNameMismatch, $"the workload asked by TLS for '{name}'");
+        if (tunnel.MalformedRequest is { } malformed) return (Outcome.BadRequest, malformed);
         if (broke is ProtocolException) return (Outcome.BadRequest, broke.Message);
         if (broke is not null) return (Outcome.ClientAborted, broke.Message);
         if (!tunnel.HasTls) return (Outcome.TlsFailed, "no TLS was established: the tool does not trust the CA, speaks another protocol, or left");
@@ -253,16 +254,16 @@ internal sealed class TunnelEndpoint(
         var head = $"HTTP/1.1 {refusal.Status} {phrase}\r\n{challenge}Content-Type: text/plain; charset=utf-8\r\nContent-Length: {Encoding.UTF8.GetByteCount(body)}\r\nConnection: close\r\n\r\n";
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(clientLeft);
         limit.CancelAfter(CloseTimeout);
-        await stream.WriteAsync(Encoding.UTF8.GetBytes(head + body), limit.Token);
-        await stream.CloseAsync(CloseCode.Normal, "", limit.Token);
         try
         {
+            await stream.WriteAsync(Encoding.UTF8.GetBytes(head + body), limit.Token);
+            await stream.CloseAsync(CloseCode.Normal, "", limit.Token);
             // Until the peer answered the close: a connection that is reset with unread bytes could take our last words with it.
             while (await stream.ReadChunkAsync(limit.Token) is not null) { }
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)
         {
-            // It left without answering; the refusal was sent.
+            // It left without waiting, or without an answer; the verdict stands.
         }
     }
 }

@@ -32,7 +32,7 @@ internal sealed class LeafCertificates(CertificateAuthority authority, TimeProvi
                 if (node.Value.ReuseUntil <= time.GetUtcNow()) node = null;
             }
 
-            node ??= new LinkedListNode<Leaf>(new Leaf(destination.Host, time.GetUtcNow() + ReuseFor, new(() => Issue(destination))));
+            node ??= new LinkedListNode<Leaf>(new Leaf(destination.Host, ReuseUntil(), new(() => Issue(destination))));
             _byUse.AddFirst(node);
             _byHost[destination.Host] = node;
             if (_byHost.Count > Capacity)
@@ -45,6 +45,13 @@ internal sealed class LeafCertificates(CertificateAuthority authority, TimeProvi
         }
 
         return leaf.Context.Value;
+    }
+
+    // A leaf ends with the root at the latest.
+    private DateTimeOffset ReuseUntil()
+    {
+        var until = time.GetUtcNow() + ReuseFor;
+        return until < authority.NotAfter ? until : authority.NotAfter;
     }
 
     private SslStreamCertificateContext Issue(HostPort destination) =>

@@ -21,6 +21,9 @@ internal sealed class Tunnel(string id, Session session, HostPort destination)
     /// <summary>The server name that the workload asked for, when it was not the destination.</summary>
     public string? ForeignServerName { get; set; }
 
+    /// <summary>What was wrong with bytes in it that are no request of HTTP; null while all were.</summary>
+    public string? MalformedRequest { get; set; }
+
     /// <summary>How many requests came through it.</summary>
     public int Requests => Volatile.Read(ref _requests);
 

@@ -27,6 +27,7 @@ internal sealed class Forwarder(UpstreamClients clients, UpstreamOptions options
         HttpContext context, string sessionId, HostPort destination, string target, IReadOnlyList<InjectedHeader> injected, Exchange exchange)
     {
         using var stopBody = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         // 1. The request. 2. Its body streams while the answer is awaited, and may go on while the answer comes.
         var upgrade = UpgradeRequest.Of(context);
         var hasBody = upgrade is null && context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody == true;
@@ -36,7 +37,7 @@ internal sealed class Forwarder(UpstreamClients clients, UpstreamOptions options
         HttpResponseMessage? response = null;
         try
         {
-            response = await SendAsync(clients.For(sessionId), request, exchange, context.RequestAborted);
+            response = await SendAsync(clients.For(sessionId), request, exchange, limit, context.RequestAborted);
 
             // 3. The head of the answer. A switch of protocols that nobody asked for would end what the workload and we take for HTTP.
             if (upgrade is null && response.StatusCode == System.Net.HttpStatusCode.SwitchingProtocols)
@@ -75,15 +76,25 @@ internal sealed class Forwarder(UpstreamClients clients, UpstreamOptions options
         }
     }
 
-    private async Task<HttpResponseMessage> SendAsync(HttpMessageInvoker client, HttpRequestMessage request, Exchange exchange, CancellationToken clientLeft)
+    private async Task<HttpResponseMessage> SendAsync(
+        HttpMessageInvoker client, HttpRequestMessage request, Exchange exchange, CancellationTokenSource limit, CancellationToken clientLeft)
     {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(clientLeft);
         limit.CancelAfter(options.ResponseTimeout);
+        // An upload may take as long as it moves; the wait for the answer begins behind it.
+        if (request.Content is RequestBody body)
+        {
+            body.Progressed = () =>
+            {
+                if (exchange.FirstByte is null) limit.CancelAfter(options.ResponseTimeout);
+            };
+        }
+
         exchange.Sent();
         try
         {
             var response = await client.SendAsync(request, limit.Token);
             exchange.Answered();
+            limit.CancelAfter(Timeout.InfiniteTimeSpan);
             return response;
         }
         catch (OperationCanceledException e) when (!clientLeft.IsCancellationRequested && limit.IsCancellationRequested)

@@ -35,6 +35,9 @@ internal sealed class RequestBody(PipeReader reader, long? length, Exchange exch
         }
     }
 
+    /// <summary>Called whenever some of the body was sent.</summary>
+    public Action? Progressed { get; set; }
+
     protected override bool TryComputeLength(out long computed)
     {
         computed = length ?? 0;
@@ -47,12 +50,7 @@ internal sealed class RequestBody(PipeReader reader, long? length, Exchange exch
         await stream.FlushAsync(cancellationToken);
         while (true)
         {
-            if (!reader.TryRead(out var read))
-            {
-                await stream.FlushAsync(cancellationToken);
-                read = await ReadAsync(cancellationToken);
-            }
-
+            var read = await ReadAsync(stream, cancellationToken);
             foreach (var segment in read.Buffer)
             {
                 await stream.WriteAsync(segment, cancellationToken);
@@ -60,17 +58,33 @@ internal sealed class RequestBody(PipeReader reader, long? length, Exchange exch
             }
 
             reader.AdvanceTo(read.Buffer.End);
+            Progressed?.Invoke();
             if (read.IsCompleted) return;
         }
     }
 
-    private async ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken)
+    private async ValueTask<ReadResult> ReadAsync(Stream stream, CancellationToken cancellationToken)
     {
+        if (TryRead(out var read)) return read;
+        await stream.FlushAsync(cancellationToken);
         try
         {
             return await reader.ReadAsync(cancellationToken);
         }
         catch (Exception e) when (e is not OperationCanceledException)
+        {
+            ClientFault = e;
+            throw;
+        }
+    }
+
+    private bool TryRead(out ReadResult read)
+    {
+        try
+        {
+            return reader.TryRead(out read);
+        }
+        catch (Exception e)
         {
             ClientFault = e;
             throw;

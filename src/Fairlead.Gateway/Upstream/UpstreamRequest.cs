@@ -90,7 +90,8 @@ internal static class UpstreamRequest
     {
         foreach (var header in injected)
         {
-            if (header.Name.Equals(name, StringComparison.OrdinalIgnoreCase)) return true;
+            // Servers that hand headers on as variables (CGI and its kin) do not tell '-' from '_'.
+            if (header.Name.Length == name.Length && header.Name.Replace('-', '_').Equals(name.Replace('-', '_'), StringComparison.OrdinalIgnoreCase)) return true;
         }
 
         return false;

@@ -53,6 +53,7 @@ internal static unsafe class CleanStart
             RemoveDiagnosticsSocket();
             LibC.IgnoreBrokenPipe(false);
             var error = Exec(File.ReadAllBytes("/proc/self/cmdline"), Encode(clean));
+            LibC.IgnoreBrokenPipe(true);
             return $"execve failed ({Marshal.GetPInvokeErrorMessage(error)}); other processes of this user can load code into the relay";
         }
     }

@@ -237,7 +237,7 @@ internal sealed class GatewayDialer(GatewayAddress gateway, EgressProxy? proxy, 
 
     private static string Hint(int status) => status switch
     {
-        401 => ": is the session token expired or revoked?",
+        401 => ": it does not know the session's token, or no longer",
         403 => ": this session may not open tunnels",
         404 => ": is there a Fairlead gateway at this address and path?",
         415 => ": it does not know the tunnel's media type; is it a Fairlead gateway?",

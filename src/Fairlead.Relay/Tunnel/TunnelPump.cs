@@ -87,7 +87,12 @@ internal sealed class TunnelPump(Socket tool, TunnelStream tunnel, TimeProvider 
         if (down == PumpEnd.Whole && BytesToTool > 0 && !tunnel.IsClosedByPeer)
         {
             // The tool may go on sending, as long as somebody reads at the other end.
-            await Task.WhenAny(up, WatchForCloseAsync(cut.Token));
+            using var watching = CancellationTokenSource.CreateLinkedTokenSource(cut.Token);
+            var closed = WatchForCloseAsync(watching.Token);
+            await Task.WhenAny(up, closed);
+            // A tunnel has one reader at a time, and the closing reads again.
+            await watching.CancelAsync();
+            await closed;
         }
 
         if (!up.IsCompleted) await cut.CancelAsync();

@@ -65,11 +65,59 @@ public sealed class RequestHandlerTests : IAsyncLifetime
         Assert.Equal(["completed", "misdirected", "completed", "completed"], OutcomesOf(audit));
     }
 
-    // A client library opens a connection of its own for another authority, so this is HTTP/2 by hand: literal headers, and frames read to the stream's end.
-    private static async Task AskAsync(Stream connection, byte stream, string authority)
+    [Theory]
+    [InlineData("/\u00e9")]
+    [InlineData("/a?b=\u00e9\u00e9\u00e9\u00e9")]
+    [InlineData("/a b HTTP/1.1")]
+    [InlineData("/a?b c")]
+    public async Task Over_http2_a_target_that_is_not_visible_ascii_goes_nowhere(string path)
     {
-        // RFC 7541: 0x82 :method GET, 0x87 :scheme https, 0x84 :path /, 0x41 :authority as a literal.
-        byte[] headers = [0x82, 0x87, 0x84, 0x41, (byte)authority.Length, .. Encoding.ASCII.GetBytes(authority)];
+        await using var edge = await StartAsync();
+        var workload = await Workload.OpenAsync(edge, http2: true);
+
+        await workload.Tls.WriteAsync((byte[])[.. "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8, 0, 0, 0, 4, 0, 0, 0, 0, 0], Limits.Token);
+        await AskAsync(workload.Tls, 1, "api.test", path);
+        await AskAsync(workload.Tls, 3, "api.test");
+        await workload.CloseAsync();
+        var audit = await edge.StopAsync();
+
+        Assert.Equal("/", _origin.Requests.Single().Target);
+        Assert.Equal(["bad_request", "completed", "completed"], OutcomesOf(audit));
+    }
+
+    [Fact]
+    public async Task A_body_whose_chunks_are_broken_is_the_workloads_fault()
+    {
+        await using var edge = await StartAsync();
+        var workload = await Workload.OpenAsync(edge);
+
+        var reply = await workload.SendAsync("POST / HTTP/1.1\r\nHost: api.test\r\nTransfer-Encoding: chunked\r\n\r\nZZZZ\r\n");
+        await workload.CloseAsync();
+        var audit = await edge.StopAsync();
+
+        Assert.Equal(400, reply.Status);
+        Assert.Equal("bad_request", audit.First(r => r.GetProperty("type").GetString() == "request").GetProperty("outcome").GetString());
+    }
+
+    [Fact]
+    public async Task A_header_that_some_servers_take_for_the_injected_one_is_dropped()
+    {
+        await using var edge = await Edge.StartAsync(
+            _origin, _ca, Edge.SessionOf("s1", Edge.Token, credentials: [Edge.CredentialOf("c", "X-Api-Key", "FAKE-injected")]));
+        var workload = await Workload.OpenAsync(edge);
+
+        await workload.SendAsync("GET / HTTP/1.1\r\nHost: api.test\r\nX_Api_Key: mine\r\nx-api_key: mine\r\n\r\n");
+        await workload.CloseAsync();
+        await edge.StopAsync();
+
+        Assert.Equal(["X-Api-Key"], _origin.Requests.Single().Headers.Keys.Where(name => name.Contains("api", StringComparison.OrdinalIgnoreCase) && name != "Host"));
+    }
+
+    // A client library opens a connection of its own for another authority, so this is HTTP/2 by hand: literal headers, and frames read to the stream's end.
+    private static async Task AskAsync(Stream connection, byte stream, string authority, string path = "/")
+    {
+        // RFC 7541: 0x82 :method GET, 0x87 :scheme https, 0x44 :path and 0x41 :authority as literals.
+        byte[] headers = [0x82, 0x87, 0x44, (byte)path.Length, .. Encoding.Latin1.GetBytes(path), 0x41, (byte)authority.Length, .. Encoding.ASCII.GetBytes(authority)];
         await connection.WriteAsync((byte[])[0, 0, (byte)headers.Length, 1, 5, 0, 0, 0, stream, .. headers], Limits.Token);
         var head = new byte[9];
         do
@@ -87,6 +135,12 @@ public sealed class RequestHandlerTests : IAsyncLifetime
     [InlineData("OPTIONS * HTTP/1.1\r\nHost: api.test\r\n\r\n", 400)]
     [InlineData("GET /a#b HTTP/1.1\r\nHost: api.test\r\n\r\n", 400)]
     [InlineData("GET https://other.test/ HTTP/1.1\r\nHost: other.test\r\n\r\n", 421)]
+    [InlineData("delete / HTTP/1.1\r\nHost: api.test\r\n\r\n", 400)] // a client library would send it as DELETE
+    [InlineData("Delete / HTTP/1.1\r\nHost: api.test\r\n\r\n", 400)]
+    [InlineData("trace / HTTP/1.1\r\nHost: api.test\r\n\r\n", 400)]
+    [InlineData("connect /x HTTP/1.1\r\nHost: api.test\r\n\r\n", 400)]
+    [InlineData("POST / HTTP/1.1\r\nHost: api.test\r\nX-HTTP-Method-Override: DELETE\r\nContent-Length: 0\r\n\r\n", 400)]
+    [InlineData("GET / HTTP/1.1\r\nHost: api.test\r\nx-original-url: /admin\r\n\r\n", 400)]
     public async Task What_cannot_be_forwarded_is_refused_and_audited(string request, int status)
     {
         await using var edge = await StartAsync();
@@ -130,10 +184,11 @@ public sealed class RequestHandlerTests : IAsyncLifetime
 
         var reply = await workload.SendAsync(request);
         await workload.CloseAsync();
-        await edge.StopAsync();
+        var audit = await edge.StopAsync();
 
         Assert.InRange(reply.Status, 400, 505);
         Assert.Empty(_origin.Requests);
+        Assert.Contains(OutcomesOf(audit), outcome => outcome is "bad_request" or "misdirected");
     }
 
     [Theory]
@@ -434,7 +489,7 @@ public sealed class RequestHandlerTests : IAsyncLifetime
         var audit = await edge.StopAsync();
 
         var requests = audit.Where(r => r.GetProperty("type").GetString() == "request").ToArray();
-        var tunnels = audit.Where(r => r.GetProperty("type").GetString() == "tunnel").ToArray();
+        var tunnels = audit.Where(r => r.GetProperty("type").GetString() == "tunnel").OrderBy(t => t.GetProperty("time").GetDateTime()).ToArray();
         Assert.Equal(["completed", "denied", "misdirected", "bad_request", "bad_request"], OutcomesOf(requests[..5]));
         Assert.True(requests[5].GetProperty("outcome").GetString() is "upstream_dns" or "upstream_timeout");
         Assert.Equal(["upstream_protocol", "upstream_aborted"], OutcomesOf(requests[6..]));

@@ -133,7 +133,7 @@ public sealed class ConnectSessionTests : IAsyncLifetime
     }
 
     [Theory(Timeout = Limits.TestMilliseconds)]
-    [InlineData(401, "is the session token expired or revoked?")]
+    [InlineData(401, "it does not know the session's token, or no longer")]
     [InlineData(404, "is there a Fairlead gateway at this address and path?")]
     [InlineData(302, "redirects are not followed")]
     [InlineData(500, "refused the tunnel with status 500")]
