@@ -78,9 +78,10 @@ internal sealed class GatewayApp : IAsyncDisposable
             await inner.StartAsync(cancellationToken);
             await outer.StartAsync(cancellationToken);
         }
-        catch
+        catch (Exception e)
         {
             await app.DisposeAsync();
+            if (e is System.Net.Sockets.SocketException) throw new IOException($"cannot listen on {options.Listen.EndPoint}: {e.Message}", e);
             throw;
         }
 

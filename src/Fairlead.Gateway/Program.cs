@@ -44,7 +44,7 @@ static async Task<int> ServeAsync(string configFile, bool isLocal, string? sessi
         await Console.Error.WriteLineAsync($"fairlead-gateway: the configuration does not load\n{e.Message}");
         return configurationError;
     }
-    catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException or System.Net.Sockets.SocketException)
+    catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
     {
         await Console.Error.WriteLineAsync($"fairlead-gateway: {e.Message}");
         return configurationError;
