@@ -11,4 +11,8 @@ public sealed class TunnelAbortedException : IOException
 
     /// <summary>Without a message; needed by the conventions of exceptions only.</summary>
     public TunnelAbortedException() { }
+
+    // Kestrel tells an aborted connection as a cancellation that nobody asked for, and a completed one as an invalid operation.
+    internal static bool IsBrokenConnection(Exception e, CancellationToken cancellationToken) =>
+        e is IOException or InvalidOperationException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested);
 }

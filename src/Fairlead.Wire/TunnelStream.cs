@@ -15,23 +15,15 @@ namespace Fairlead.Wire;
 /// </summary>
 public sealed class TunnelStream : Stream
 {
-    private const int ReadBufferBytes = 64 * 1024;
-
     private readonly Stream _transport;
     private readonly TunnelEnd _end;
+    private readonly FrameReader _frames;
     private readonly bool _peerKnowsEndOfData;
     private readonly SemaphoreSlim _writing = new(1, 1);
     private readonly PeriodicTimer _keepAliveTimer;
     private readonly Task _keepAlive;
     private readonly CancellationTokenSource _disposal = new();
 
-    private byte[] _buffer = [];
-    private int _start;
-    private int _filled;
-    private bool _lastReadFilledBuffer;
-    private byte[] _fragments = [];
-    private int _fragmentBytes;
-    private bool _isInsideMessage;
     private ReadOnlyMemory<byte> _unread;
     private bool _inputEnded;
     private Exception? _readFailure;
@@ -49,6 +41,7 @@ public sealed class TunnelStream : Stream
     {
         _transport = transport;
         _end = end;
+        _frames = new FrameReader(transport, end);
         _peerKnowsEndOfData = peerKnowsEndOfData;
         _keepAliveTimer = new PeriodicTimer(Protocol.KeepAliveInterval, time);
         _keepAlive = KeepAliveAsync();
@@ -112,15 +105,15 @@ public sealed class TunnelStream : Stream
         {
             while (!_inputEnded)
             {
-                var frame = await ReadFrameAsync(cancellationToken).ConfigureAwait(false);
-                var payload = TakePayload(frame);
+                var frame = await _frames.ReadAsync(cancellationToken).ConfigureAwait(false);
+                var payload = _frames.TakePayload(frame);
                 if (frame.IsControl)
                 {
                     await HandleControlAsync(frame.Kind, payload, cancellationToken).ConfigureAwait(false);
                     continue;
                 }
 
-                if (!TryTakeMessage(frame, payload, out var message)) continue;
+                if (!_frames.TryTakeMessage(frame, payload, out var message)) continue;
                 var chunk = Chunk.Parse(message);
                 if (chunk.EndOfData) _inputEnded = true;
                 if (chunk.Data.IsEmpty && !chunk.IsConnect) continue; // a keepalive, or the bare end of data
@@ -134,8 +127,7 @@ public sealed class TunnelStream : Stream
             throw;
         }
 
-        // What came behind the end of the data, a close frame say, is kept.
-        if (_start == _filled) ReturnReadBuffers();
+        _frames.ReturnBuffers();
         return null;
     }
 
@@ -150,14 +142,14 @@ public sealed class TunnelStream : Stream
     {
         while (!IsClosedByPeer)
         {
-            var frame = await ReadFrameAsync(cancellationToken).ConfigureAwait(false);
-            var payload = TakePayload(frame);
+            var frame = await _frames.ReadAsync(cancellationToken).ConfigureAwait(false);
+            var payload = _frames.TakePayload(frame);
             if (frame.IsControl) await HandleControlAsync(frame.Kind, payload, cancellationToken).ConfigureAwait(false);
-            else if (TryTakeMessage(frame, payload, out var message))
+            else if (_frames.TryTakeMessage(frame, payload, out var message))
                 DropAfterEnd(Chunk.Parse(message));
         }
 
-        ReturnReadBuffers();
+        _frames.ReturnBuffers();
     }
 
     /// <inheritdoc/>
@@ -265,113 +257,6 @@ public sealed class TunnelStream : Stream
         if (chunk.EndOfData) _inputEnded = true;
     }
 
-    private async ValueTask<FrameHeader> ReadFrameAsync(CancellationToken cancellationToken)
-    {
-        FrameHeader frame;
-        while (!FrameHeader.TryRead(_buffer.AsSpan(_start, _filled - _start), Protocol.MaxMessageBytes, out frame)
-            || _filled - _start < frame.HeaderBytes + frame.PayloadBytes)
-        {
-            await FillAsync(frame.HeaderBytes + frame.PayloadBytes, cancellationToken).ConfigureAwait(false);
-        }
-
-        return frame;
-    }
-
-    private async ValueTask FillAsync(int frameBytes, CancellationToken cancellationToken)
-    {
-        if (_start == _filled && !_lastReadFilledBuffer)
-        {
-            // An idle tunnel holds no buffer: give it back, and take one again when the zero-byte read says that bytes are there.
-            ReturnReadBuffers();
-            await ReadTransportAsync(Memory<byte>.Empty, cancellationToken).ConfigureAwait(false);
-        }
-
-        MakeRoom(Math.Max(frameBytes, FrameHeader.MaxBytes));
-        var bytes = await ReadTransportAsync(_buffer.AsMemory(_filled), cancellationToken).ConfigureAwait(false);
-        if (bytes == 0) throw new TunnelAbortedException("the connection that carries the tunnel ended without a close frame");
-        _filled += bytes;
-        _lastReadFilledBuffer = _filled == _buffer.Length;
-    }
-
-    private async ValueTask<int> ReadTransportAsync(Memory<byte> buffer, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await _transport.ReadAsync(buffer, cancellationToken).ConfigureAwait(false);
-        }
-        catch (Exception e) when (IsBrokenConnection(e, cancellationToken))
-        {
-            throw new TunnelAbortedException($"the connection that carries the tunnel broke: {e.Message}", e);
-        }
-    }
-
-    private void MakeRoom(int wanted)
-    {
-        if (_buffer.Length - _start >= wanted && _filled < _buffer.Length) return;
-        var held = _buffer.AsSpan(_start, _filled - _start);
-        if (_buffer.Length >= wanted && _start > 0)
-        {
-            held.CopyTo(_buffer);
-        }
-        else
-        {
-            var larger = ArrayPool<byte>.Shared.Rent(Math.Max(wanted, ReadBufferBytes));
-            held.CopyTo(larger);
-            if (_buffer.Length > 0) ArrayPool<byte>.Shared.Return(_buffer);
-            _buffer = larger;
-        }
-
-        _filled -= _start;
-        _start = 0;
-    }
-
-    private void ReturnReadBuffers()
-    {
-        if (_buffer.Length > 0) ArrayPool<byte>.Shared.Return(_buffer);
-        _buffer = [];
-        _start = _filled = 0;
-        if (_isInsideMessage || _fragments.Length == 0) return;
-        ArrayPool<byte>.Shared.Return(_fragments);
-        _fragments = [];
-    }
-
-    private Memory<byte> TakePayload(FrameHeader frame)
-    {
-        // RFC 6455 §5.1: the client masks, the server does not; the other way round the connection must be failed.
-        if (frame.IsMasked != (_end == TunnelEnd.Gateway))
-            throw new ProtocolException(frame.IsMasked ? "expected frames without a mask from the gateway" : "expected masked frames from the relay");
-        var payload = _buffer.AsMemory(_start + frame.HeaderBytes, frame.PayloadBytes);
-        if (frame.IsMasked) FrameMask.Apply(payload.Span, payload.Span, frame.MaskKey);
-        _start += frame.HeaderBytes + frame.PayloadBytes;
-        return payload;
-    }
-
-    private bool TryTakeMessage(FrameHeader frame, ReadOnlyMemory<byte> payload, out ReadOnlyMemory<byte> message)
-    {
-        message = payload;
-        if (frame.Kind == FrameKind.Text) throw new ProtocolException("expected binary WebSocket messages, got text");
-        if ((frame.Kind == FrameKind.Continuation) != _isInsideMessage)
-            throw new ProtocolException(_isInsideMessage ? "expected the continuation of a WebSocket message" : "expected the beginning of a WebSocket message");
-        if (frame.IsFinal && !_isInsideMessage) return true;
-
-        if (!_isInsideMessage) _fragmentBytes = 0;
-        if (_fragmentBytes + payload.Length > Protocol.MaxMessageBytes)
-            throw new ProtocolException($"expected a WebSocket message of at most {Protocol.MaxMessageBytes} bytes");
-        if (_fragments.Length < _fragmentBytes + payload.Length)
-        {
-            var larger = ArrayPool<byte>.Shared.Rent(Math.Max(_fragmentBytes + payload.Length, ReadBufferBytes));
-            _fragments.AsSpan(0, _fragmentBytes).CopyTo(larger);
-            if (_fragments.Length > 0) ArrayPool<byte>.Shared.Return(_fragments);
-            _fragments = larger;
-        }
-
-        payload.CopyTo(_fragments.AsMemory(_fragmentBytes));
-        _fragmentBytes += payload.Length;
-        _isInsideMessage = !frame.IsFinal;
-        message = _fragments.AsMemory(0, _fragmentBytes);
-        return frame.IsFinal;
-    }
-
     private async ValueTask HandleControlAsync(FrameKind kind, Memory<byte> payload, CancellationToken cancellationToken)
     {
         // §5.5.3: while one answer is on its way, no other need be sent.
@@ -384,7 +269,7 @@ public sealed class TunnelStream : Stream
         IsClosedByPeer = true;
         _inputEnded = true;
         if (code != (int)CloseCode.Normal) _readFailure = new TunnelAbortedException($"the peer cut the tunnel: code {code}, {reason}");
-        else if (_isInsideMessage) _readFailure = new TunnelAbortedException("the peer closed the tunnel in the middle of a message");
+        else if (_frames.IsInsideMessage) _readFailure = new TunnelAbortedException("the peer closed the tunnel in the middle of a message");
         try
         {
             await CloseAsync(CloseCode.Normal, "", cancellationToken).ConfigureAwait(false);
@@ -441,7 +326,7 @@ public sealed class TunnelStream : Stream
             isWhole = true;
             if (isData) BytesWritten += payload.Length;
         }
-        catch (Exception e) when (IsBrokenConnection(e, cancellationToken))
+        catch (Exception e) when (TunnelAbortedException.IsBrokenConnection(e, cancellationToken))
         {
             throw new TunnelAbortedException($"the connection that carries the tunnel broke: {e.Message}", e);
         }
@@ -452,10 +337,6 @@ public sealed class TunnelStream : Stream
             ArrayPool<byte>.Shared.Return(frame);
         }
     }
-
-    // Kestrel tells an aborted connection as a cancellation that nobody asked for, and a completed one as an invalid operation.
-    private static bool IsBrokenConnection(Exception e, CancellationToken cancellationToken) =>
-        e is IOException or InvalidOperationException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested);
 
     private int WriteFrame(Span<byte> frame, FrameKind kind, ReadOnlySpan<byte> payload, bool isData)
     {
