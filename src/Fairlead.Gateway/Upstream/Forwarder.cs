@@ -42,6 +42,8 @@ internal sealed class Forwarder(UpstreamClients clients, UpstreamOptions options
             // 3. The head of the answer. A switch of protocols that nobody asked for would end what the workload and we take for HTTP.
             if (upgrade is null && response.StatusCode == System.Net.HttpStatusCode.SwitchingProtocols)
                 throw new UpstreamException(UpstreamFailure.Protocol, "the upstream switched to another protocol without being asked");
+            if (upgrade is { IsExtendedConnect: true } && response.IsSuccessStatusCode)
+                throw new UpstreamException(UpstreamFailure.Protocol, "the upstream did not accept the WebSocket");
             ResponseHead.Copy(response, context);
             if (body is { HasBegun: false } && request.Headers.ExpectContinue == true && HttpProtocol.IsHttp11(context.Request.Protocol))
             {
@@ -130,8 +132,12 @@ internal sealed class Forwarder(UpstreamClients clients, UpstreamOptions options
 
     private static async Task CopyBodyAsync(HttpResponseMessage response, HttpContext context, Exchange exchange)
     {
+        if (context.Response.StatusCode == StatusCodes.Status205ResetContent) return; // has no content; what an upstream sends all the same ends here
         await using var upstream = await response.Content.ReadAsStreamAsync(context.RequestAborted);
         var writer = context.Response.BodyWriter;
+        // Over HTTP/2 the length is only announced; nobody has held the upstream to it yet.
+        var declared = context.Response.ContentLength;
+        var mustBeWhole = !HttpMethods.IsHead(context.Request.Method) && response.StatusCode != System.Net.HttpStatusCode.NotModified;
         while (true)
         {
             // A stream that is silent for hours (server-sent events) holds no buffer: one is rented when bytes are there.
@@ -144,8 +150,14 @@ internal sealed class Forwarder(UpstreamClients clients, UpstreamOptions options
             try
             {
                 var bytes = await upstream.ReadAsync(buffer, context.RequestAborted);
-                if (bytes == 0) return;
+                if (bytes == 0)
+                {
+                    if (mustBeWhole && exchange.BytesOut < declared) throw new UpstreamException(UpstreamFailure.Aborted, "the upstream's answer is shorter than it said");
+                    return;
+                }
+
                 exchange.BytesOut += bytes;
+                if (exchange.BytesOut > declared) throw new UpstreamException(UpstreamFailure.Aborted, "the upstream's answer is longer than it said");
                 var flushed = await writer.WriteAsync(buffer.AsMemory(0, bytes), context.RequestAborted);
                 if (flushed.IsCompleted || flushed.IsCanceled) throw new OperationCanceledException("the workload left");
             }

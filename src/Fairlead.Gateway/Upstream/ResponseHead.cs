@@ -8,12 +8,16 @@ internal static class ResponseHead
 {
     public static void Copy(HttpResponseMessage response, HttpContext context)
     {
+        if ((int)response.StatusCode < 100) throw new UpstreamException(UpstreamFailure.Protocol, $"the upstream's status {(int)response.StatusCode} is none of HTTP");
         context.Response.StatusCode = (int)response.StatusCode;
         if (HttpProtocol.IsHttp11(context.Request.Protocol) && !string.IsNullOrEmpty(response.ReasonPhrase))
             context.Features.GetRequiredFeature<IHttpResponseFeature>().ReasonPhrase = response.ReasonPhrase;
         var nominated = response.Headers.NonValidated.TryGetValues("Connection", out var connection) ? HopByHop.Nominated(connection.ToArray()) : null;
         CopyHeaders(response.Headers.NonValidated, nominated, context.Response.Headers);
         CopyHeaders(response.Content.Headers.NonValidated, nominated, context.Response.Headers);
+        // RFC 9112 §6.3: chunks overrule a length beside them. RFC 9110 §15.3.5 and §15.3.6: these answers have no content, whatever they announce.
+        if (response.Headers.TransferEncodingChunked == true || context.Response.StatusCode is StatusCodes.Status204NoContent or StatusCodes.Status205ResetContent)
+            context.Response.Headers.Remove("Content-Length");
         if (response.StatusCode == System.Net.HttpStatusCode.SwitchingProtocols)
         {
             context.Response.Headers.Connection = "Upgrade";
@@ -27,26 +31,37 @@ internal static class ResponseHead
         if (!context.Response.SupportsTrailers()) return;
         foreach (var (name, values) in response.TrailingHeaders.NonValidated)
         {
-            if (!HopByHop.Contains(name)) context.Response.AppendTrailer(name, values.ToArray());
+            if (EndsHere(name)) continue;
+            try
+            {
+                context.Response.AppendTrailer(name, values.ToArray());
+            }
+            catch (InvalidOperationException e)
+            {
+                throw new UpstreamException(UpstreamFailure.Aborted, "a trailer of the upstream's answer cannot be passed on", e);
+            }
         }
     }
+
+    private static bool EndsHere(string name) =>
+        HopByHop.Contains(name)
+        // RFC 7838: it invites to another endpoint, where nobody intercepts; the invitation is not for what stands behind a proxy.
+        || name.Equals("Alt-Svc", StringComparison.OrdinalIgnoreCase)
+        // Only the gateway says why the gateway refused: an upstream that could forge it would send people after a rule that does not exist.
+        || name.StartsWith("Fairlead-", StringComparison.OrdinalIgnoreCase);
 
     private static void CopyHeaders(HttpHeadersNonValidated from, HashSet<string>? nominated, IHeaderDictionary to)
     {
         foreach (var (name, values) in from)
         {
-            if (HopByHop.Contains(name) || nominated?.Contains(name) == true) continue;
-            // RFC 7838: it invites to another endpoint, where nobody intercepts; the invitation is not for what stands behind a proxy.
-            if (name.Equals("Alt-Svc", StringComparison.OrdinalIgnoreCase)) continue;
-            // Only the gateway says why the gateway refused: an upstream that could forge it would send people after a rule that does not exist.
-            if (name.StartsWith("Fairlead-", StringComparison.OrdinalIgnoreCase)) continue;
+            if (EndsHere(name) || nominated?.Contains(name) == true) continue;
             try
             {
                 to.Append(name, values.ToArray());
             }
             catch (InvalidOperationException e)
             {
-                throw new UpstreamException(UpstreamFailure.Protocol, "a header of the upstream's answer holds a control character", e);
+                throw new UpstreamException(UpstreamFailure.Protocol, "a header of the upstream's answer cannot be passed on", e);
             }
         }
     }

@@ -27,8 +27,12 @@ internal sealed class UpgradeRequest
         if (context.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true } extended)
             return "websocket".Equals(extended.Protocol, StringComparison.OrdinalIgnoreCase) ? new UpgradeRequest(context, extended) : null;
         var isUpgradable = context.Features.Get<IHttpUpgradeFeature>()?.IsUpgradableRequest == true;
-        return isUpgradable && "websocket".Equals(context.Request.Headers.Upgrade, StringComparison.OrdinalIgnoreCase) ? new UpgradeRequest(context, null) : null;
+        // RFC 6455 §4.1: a handshake is a GET; another method goes out as itself, without the upgrade.
+        return isUpgradable && HttpMethods.IsGet(context.Request.Method) && "websocket".Equals(context.Request.Headers.Upgrade, StringComparison.OrdinalIgnoreCase) ? new UpgradeRequest(context, null) : null;
     }
+
+    /// <summary>True when a success other than 101 would tell the workload that its WebSocket is open (RFC 8441 §5).</summary>
+    public bool IsExtendedConnect => _extendedConnect is not null;
 
     public void AddTo(HttpRequestMessage request)
     {

@@ -42,6 +42,10 @@ internal static class UpstreamRequest
             VersionPolicy = isHttp2 ? HttpVersionPolicy.RequestVersionOrLower : HttpVersionPolicy.RequestVersionExact,
             Content = body,
         };
+        // RFC 9110 §9.2.2: a proxy must not repeat a request that is not idempotent. HttpClient repeats one without content, up to three times, when the
+        // connection ends before an answer; once it has begun on content it does not.
+        if (body is null && !HttpMethods.IsGet(request.Method.Method) && !HttpMethods.IsHead(request.Method.Method) && !HttpMethods.IsOptions(request.Method.Method))
+            request.Content = new NoBody();
         CopyHeaders(context, request, injected);
         // Host also becomes the name in TLS in HttpClient, so it is ours: the one canonical value that the tunnel, SNI and Host were found to agree on.
         request.Headers.Host = destination.Port == 443 ? destination.UriHost : destination.ToString();
@@ -66,7 +70,7 @@ internal static class UpstreamRequest
             if (name.Equals("Expect", StringComparison.OrdinalIgnoreCase))
             {
                 // The upstream decides: its 100 makes us read the body, which makes Kestrel send the workload its 100.
-                if (request.Content is RequestBody) request.Headers.ExpectContinue = true;
+                if (request.Content is RequestBody && "100-continue".Equals(values, StringComparison.OrdinalIgnoreCase)) request.Headers.ExpectContinue = true;
                 continue;
             }
 

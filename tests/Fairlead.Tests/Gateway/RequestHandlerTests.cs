@@ -659,6 +659,71 @@ public sealed class RequestHandlerTests : IAsyncLifetime
         Assert.Equal(2, reply.Head.Split("Set-Cookie:").Length - 1);
     }
 
+    [Theory]
+    [InlineData("POST", 1)]
+    [InlineData("DELETE", 1)]
+    [InlineData("PATCH", 1)]
+    public async Task A_request_that_changes_something_is_sent_once(string method, int times)
+    {
+        var heads = 0;
+        await using var origin = RawOrigin.OverTls(_ca.Issue(Edge.Host), async tls =>
+        {
+            await Reply.ReadHeadAsync(tls);
+            Interlocked.Increment(ref heads);
+        });
+        await using var edge = await Edge.StartAsync(new Dictionary<string, IPEndPoint> { [Edge.Host] = origin.EndPoint }, _ca);
+        var workload = await Workload.OpenAsync(edge);
+
+        var reply = await workload.SendAsync($"{method} /die HTTP/1.1\r\nHost: api.test\r\nContent-Length: 0\r\n\r\n");
+        await workload.CloseAsync();
+        var audit = await edge.StopAsync();
+
+        Assert.Equal((502, times), (reply.Status, heads));
+        Assert.Equal("upstream_protocol", OutcomesOf(audit).First());
+    }
+
+    [Theory]
+    [InlineData("200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", 200, "completed")]
+    [InlineData("200 OK\r\nContent-Length: 30\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", 200, "completed")]
+    [InlineData("204 No Content\r\nContent-Length: 5\r\n\r\n", 204, "completed")]
+    [InlineData("205 Reset Content\r\nContent-Length: 5\r\n\r\nhello", 205, "completed")]
+    [InlineData("099 Odd\r\nContent-Length: 0\r\n\r\n", 502, "upstream_protocol")]
+    [InlineData("200 OK\r\nX: \u0001\r\nContent-Length: 0\r\n\r\n", 502, "upstream_protocol")]
+    public async Task An_answer_that_contradicts_itself_is_mended_or_refused(string answer, int status, string outcome)
+    {
+        await using var origin = RawOrigin.OverTls(_ca.Issue(Edge.Host), async tls =>
+        {
+            await Reply.ReadHeadAsync(tls);
+            await tls.WriteAsync(Encoding.Latin1.GetBytes("HTTP/1.1 " + answer), Limits.Token);
+        });
+        await using var edge = await Edge.StartAsync(new Dictionary<string, IPEndPoint> { [Edge.Host] = origin.EndPoint }, _ca);
+        var workload = await Workload.OpenAsync(edge);
+
+        var reply = await workload.SendAsync("GET / HTTP/1.1\r\nHost: api.test\r\n\r\n", hasBody: status is not (204 or 205));
+        await workload.CloseAsync();
+        var audit = await edge.StopAsync();
+
+        Assert.Equal((status, outcome), (reply.Status, OutcomesOf(audit).First()));
+        if (status == 200) Assert.Equal("hello", reply.Body);
+    }
+
+    [Theory]
+    [InlineData("POST")]
+    [InlineData("HEAD")]
+    public async Task Only_a_get_becomes_a_websocket(string method)
+    {
+        await using var edge = await StartAsync();
+        var workload = await Workload.OpenAsync(edge);
+
+        await workload.SendAsync(
+            $"{method} / HTTP/1.1\r\nHost: api.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nContent-Length: 0\r\n\r\n",
+            hasBody: method != "HEAD");
+        await workload.CloseAsync();
+        await edge.StopAsync();
+
+        Assert.Equal((method, false), (_origin.Requests.Single().Method, _origin.Requests.Single().Headers.ContainsKey("Upgrade")));
+    }
+
     [Fact]
     public async Task A_websocket_is_two_streams_after_the_upstreams_101()
     {
