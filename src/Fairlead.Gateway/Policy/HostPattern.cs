@@ -28,9 +28,6 @@ internal sealed record HostPattern
 
     public int Port { get; }
 
-    /// <summary>The one host that is meant, or null for a pattern with a wildcard.</summary>
-    public string? ExactHost => _wildcard == Wildcard.None ? _name : null;
-
     public static bool TryParse(string text, [NotNullWhen(true)] out HostPattern? pattern, [NotNullWhen(false)] out string? problem)
     {
         pattern = null;

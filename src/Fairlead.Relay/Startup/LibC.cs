@@ -10,7 +10,6 @@ internal static unsafe partial class LibC
     public const int OpenNonBlocking = 0x800;
     public const int OpenCloseOnExec = 0x80000;
     public const int NoSuchFile = 2;
-    public const int AccessDenied = 13;
     public const int TooManySymlinks = 40;
     public const int MayExecute = 1;
 
