@@ -135,6 +135,11 @@ internal sealed class TunnelPump(Socket tool, TunnelStream tunnel, TimeProvider 
             await tunnel.EndWriteAsync(cancellationToken);
             return PumpEnd.Whole;
         }
+        catch (TunnelAbortedException) when (tunnel.IsClosedByPeer)
+        {
+            // The gateway closed first, and how is for the other direction to say.
+            return PumpEnd.TunnelBroke;
+        }
         catch (Exception e)
         {
             return Explain(e);
