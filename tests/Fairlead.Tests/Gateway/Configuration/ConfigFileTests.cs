@@ -243,8 +243,8 @@ public sealed class ConfigFileTests : IDisposable
         Environment.SetEnvironmentVariable("FAIRLEAD_TEST_LOCAL", null);
         var text = Good.Replace("FAIRLEAD_TEST_TOKEN", "FAIRLEAD_TEST_LOCAL", StringComparison.Ordinal);
 
-        var first = Load(text, new ConfigFile.LocalSession(null, "FAKE-callers"));
-        var second = Load(text, new ConfigFile.LocalSession("two", "FAKE-callers"));
+        var first = Load(text, new LocalSession(null, "FAKE-callers"));
+        var second = Load(text, new LocalSession("two", "FAKE-callers"));
 
         Assert.Equal("one", Assert.Single(first.Sessions).Id);
         Assert.Equal("two", Assert.Single(second.Sessions).Id);
@@ -255,7 +255,7 @@ public sealed class ConfigFileTests : IDisposable
 
     [Fact]
     public void A_local_gateway_needs_a_session_that_is_there() => Assert.Contains(
-        "sessions: there is no session 'three'", Assert.Throws<ConfigException>(() => Load(Good, new ConfigFile.LocalSession("three", "FAKE-callers"))).Message, StringComparison.Ordinal);
+        "sessions: there is no session 'three'", Assert.Throws<ConfigException>(() => Load(Good, new LocalSession("three", "FAKE-callers"))).Message, StringComparison.Ordinal);
 
     private static string HeadersOf(GatewayOptions options, string host)
     {
@@ -263,7 +263,7 @@ public sealed class ConfigFileTests : IDisposable
         return string.Join(' ', options.Sessions[0].Credentials.For(destination).SelectMany(c => c.Headers).Select(h => $"{h.Name}={h.Reveal()}"));
     }
 
-    private GatewayOptions Load(string text, ConfigFile.LocalSession? local = null) => ConfigFile.Load(_folder.Write("fairlead.yaml", text), local);
+    private GatewayOptions Load(string text, LocalSession? local = null) => ConfigFile.Load(_folder.Write("fairlead.yaml", text), local);
 
     private string Refusal(string text) => Assert.Throws<ConfigException>(() => Load(text)).Message;
 }
