@@ -52,7 +52,7 @@ internal static class ConfigFile
 
     private static GatewayOptions? Read(ConfigNode root, ConfigContext context)
     {
-        var fields = root.Closed("version", "listen", "tls", "ca", "secrets", "credentials", "policies", "sessions", "audit", "upstream");
+        var fields = root.Closed("version", "listen", "tls", "ca", "secrets", "credentials", "host_sets", "policies", "sessions", "audit", "upstream");
         var version = fields.Required("version");
         if (version.Text() is { Length: > 0 } v && v != "1") version.Fail($"expected version 1, got '{HostPort.Printable(v)}'");
 
@@ -61,7 +61,7 @@ internal static class ConfigFile
         var auditFile = context.PathOf(fields.Required("audit").Closed("file").Required("file"));
         var secrets = fields.Has("secrets", out var secretsNode) ? SecretsSection.Read(secretsNode, context) : [];
         var credentials = fields.Has("credentials", out var credentialsNode) ? CredentialsSection.Read(credentialsNode, secrets) : [];
-        var policies = PoliciesSection.Read(fields.Required("policies"));
+        var policies = PoliciesSection.Read(fields.Required("policies"), fields.Has("host_sets", out var setsNode) ? PoliciesSection.ReadHostSets(setsNode) : []);
         var sessions = SessionsSection.Read(fields.Required("sessions"), policies, credentials, context);
         var upstream = fields.Has("upstream", out var upstreamNode) ? UpstreamSection.Read(upstreamNode, context) : new UpstreamOptions();
         return listen is null ? null : new GatewayOptions

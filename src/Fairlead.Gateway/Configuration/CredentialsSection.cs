@@ -1,5 +1,4 @@
 using Fairlead.Gateway.Credentials;
-using Fairlead.Gateway.Policy;
 using Fairlead.Wire;
 using YamlDotNet.RepresentationModel;
 
@@ -28,16 +27,7 @@ internal static class CredentialsSection
                 else headers.Add(made!);
             }
 
-            var hosts = new List<HostPattern>();
-            foreach (var host in fields.Required("hosts").Items())
-            {
-                var text = host.Text();
-                if (text.Length == 0) continue;
-                if (!HostPattern.TryParse(text, out var pattern, out var problem)) host.Fail(problem);
-                else if (text == "**" || text.StartsWith("**:", StringComparison.Ordinal)) host.Fail("a credential must be bound to named hosts; '**' would send it anywhere");
-                else hosts.Add(pattern);
-            }
-
+            var hosts = PoliciesSection.ReadHosts(fields.Required("hosts"), "a credential must be bound to named hosts; '**' would send it anywhere");
             if (hosts.Count == 0) value.Fail("'hosts' names no host, so the credential could never be used");
             credentials[name] = new Credential(name, headers, hosts);
         }

@@ -8,7 +8,7 @@ namespace Fairlead.Gateway.Configuration;
 /// <summary><c>sessions</c>: who may connect, and what was given to them.</summary>
 internal static class SessionsSection
 {
-    public static List<Session> Read(ConfigNode node, Dictionary<string, RuleSet> policies, Dictionary<string, Credential> credentials, ConfigContext context)
+    public static List<Session> Read(ConfigNode node, Dictionary<string, PolicyDefinition> policies, Dictionary<string, Credential> credentials, ConfigContext context)
     {
         var sessions = new List<Session>();
         var items = node.Items();
@@ -34,7 +34,8 @@ internal static class SessionsSection
             if (policy is null || token is null) continue;
             var hash = SessionRegistry.HashOf(token);
             if (sessions.Any(s => s.TokenHash.AsSpan().SequenceEqual(hash))) tokenNode.Fail("another session has the same token, so a caller could not be told apart");
-            sessions.Add(new Session(id, hash, policy, new CredentialSet([.. granted.Select(g => g.Credential!)])));
+            Credential[] credentialsGranted = [.. granted.Select(g => g.Credential!)];
+            sessions.Add(new Session(id, hash, policy.For(credentialsGranted.Select(c => (c.Name, c.Hosts))), new CredentialSet(credentialsGranted)));
         }
 
         if (context.Local is { Id: { } wanted } && !foundLocal) node.Fail($"there is no session '{HostPort.Printable(wanted)}'");

@@ -12,6 +12,9 @@ internal sealed class PathPattern
 
     private PathPattern(string[] segments) => _segments = segments;
 
+    /// <summary>The first segments that hold no wildcard: every path that matches begins with them.</summary>
+    public IEnumerable<string> LiteralSegments => _segments.TakeWhile(s => !s.Contains('*', StringComparison.Ordinal));
+
     public static bool TryParse(string text, [NotNullWhen(true)] out PathPattern? pattern, [NotNullWhen(false)] out string? problem)
     {
         pattern = null;

@@ -169,6 +169,11 @@ public sealed class ConfigFileTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Broken), DisableDiscoveryEnumeration = true)]
+    [InlineData("policies:\n", "host_sets: { m: [] }\npolicies:\n", "10:17", "the set names no host")]
+    [InlineData("policies:\n", "host_sets: { \"m m\": [a.test] }\npolicies:\n", "10:21", "the name of a host set")]
+    [InlineData("policies:\n", "host_sets: { m: [a b] }\npolicies:\n", "10:18", "'a b': ")]
+    [InlineData("api.test/v1/**\n", "@mirrors/v1/**\n", "13:9", "there is no host set '@mirrors'; host_sets defines none")]
+    [InlineData("  default:\n", "  default:\n    from: nowhere\n", "12:11", "expected credentials, got 'nowhere'")]
     public void A_broken_file_is_refused_with_place_and_reason(string good, string broken, string place, string said)
     {
         Assert.Contains(good, Good, StringComparison.Ordinal);
@@ -197,6 +202,31 @@ public sealed class ConfigFileTests : IDisposable
     [InlineData("{? [a] : b}\n", "expected a text as key, got a list")]
     [InlineData("\0", "the file is empty")]
     public void What_is_no_configuration_at_all_is_refused(string text, string said) => Assert.Contains(said, Refusal(text), StringComparison.Ordinal);
+
+    [Fact]
+    public void A_policy_from_credentials_allows_the_hosts_of_the_sessions_own_credentials_only()
+    {
+        var options = Load(Good.Replace("  default:\n", "  default:\n    from: credentials\n", StringComparison.Ordinal).Replace("credentials: [datadog, github]", "credentials: [github]", StringComparison.Ordinal));
+
+        Assert.Equal("from: credentials (github)", Told("DELETE", "git.test:443"));
+        Assert.Equal("default: deny", Told("DELETE", "x.eu.test:443"));
+        Assert.Equal("allow GET,POST api.test/v1/**", Told("GET", "api.test:443"));
+
+        string Told(string method, string destination)
+        {
+            Assert.True(HostPort.TryParse(destination, out var host, out _));
+            return options.Sessions[0].Policy.Decide(new RequestFacts(method, host, "/v1/x")).Rule;
+        }
+    }
+
+    [Fact]
+    public void Rules_use_named_sets_of_hosts()
+    {
+        var options = Load(Good.Replace("policies:\n", "host_sets: { mirrors: [one.test, '*.two.test:8443'] }\npolicies:\n", StringComparison.Ordinal).Replace("api.test/v1/**\n", "@mirrors/v1/**\n", StringComparison.Ordinal));
+
+        Assert.True(HostPort.TryParse("a.two.test:8443", out var host, out _));
+        Assert.Equal("allow GET,POST @mirrors/v1/**", options.Sessions[0].Policy.Decide(new RequestFacts("GET", host, "/v1")).Rule);
+    }
 
     [Fact]
     public void Every_error_is_listed_in_the_order_of_the_file()
