@@ -79,7 +79,7 @@ internal sealed class RuleIndex
         public void Find(in RequestFacts facts, string reading, ref int first)
         {
             // A path begins with '/', and so do its segments.
-            for (var (node, start) = (this, 1); ; )
+            for (var (node, start) = (this, 1); ;)
             {
                 node.FindHere(facts, reading, ref first);
                 if (node._below is null || start > reading.Length) return;
