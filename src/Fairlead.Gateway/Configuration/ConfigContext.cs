@@ -4,10 +4,16 @@ using Fairlead.Wire;
 namespace Fairlead.Gateway.Configuration;
 
 /// <summary>What the sections of one file share.</summary>
-internal sealed class ConfigContext(string directory, LocalSession? local)
+/// <param name="directory">Where relative paths begin.</param>
+/// <param name="local">The session that a caller brings, or null.</param>
+/// <param name="isReview">True to look at the file alone: neither secrets nor other files are read.</param>
+internal sealed class ConfigContext(string directory, LocalSession? local, bool isReview)
 {
     /// <summary>The session that a caller brings, for a gateway that serves one command on one machine; else null.</summary>
     public LocalSession? Local => local;
+
+    /// <summary>True where only the file is looked at, as on a developer's machine that has no secrets.</summary>
+    public bool IsReview => isReview;
 
     /// <summary>What is not wrong but worth a look.</summary>
     public List<string> Warnings { get; } = [];
@@ -37,6 +43,7 @@ internal sealed class ConfigContext(string directory, LocalSession? local)
     /// <summary>Reads a secret where it comes from.</summary>
     public Secret? ReadSecret(string name, ConfigNode node, SecretSource source)
     {
+        if (isReview) return Secret.Unreadable(name);
         if (source.TryRead(out var raw) is { } missing)
         {
             node.Fail(missing);
@@ -61,7 +68,7 @@ internal sealed class ConfigContext(string directory, LocalSession? local)
     public string ExistingFile(ConfigNode node)
     {
         var path = PathOf(node);
-        if (path.Length == 0 || File.Exists(path)) return path;
+        if (path.Length == 0 || isReview || File.Exists(path)) return path;
         node.Fail($"the file {path} does not exist");
         return "";
     }

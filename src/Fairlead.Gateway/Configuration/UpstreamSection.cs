@@ -13,7 +13,7 @@ internal static class UpstreamSection
     {
         var fields = node.Closed("extra_ca", "resolve");
         var roots = new X509Certificate2Collection();
-        if (fields.Has("extra_ca", out var extra) && context.ExistingFile(extra) is { Length: > 0 } file)
+        if (fields.Has("extra_ca", out var extra) && context.ExistingFile(extra) is { Length: > 0 } file && !context.IsReview)
         {
             try
             {

@@ -70,6 +70,20 @@ internal sealed record HostPattern
         return Wildcard == HostWildcard.Labels || !host.AsSpan(0, host.Length - Name.Length - 1).Contains('.');
     }
 
+    /// <summary>True when this pattern matches every destination that the other matches.</summary>
+    public bool Covers(HostPattern other)
+    {
+        if (Port != other.Port) return false;
+        if (IsAnyHost) return true;
+        return other.Wildcard switch
+        {
+            _ when other.IsAnyHost => false,
+            HostWildcard.None => MatchesName(other.Name),
+            HostWildcard.OneLabel when Wildcard == HostWildcard.OneLabel => Name == other.Name,
+            _ => Wildcard == HostWildcard.Labels && (Name == other.Name || EndsWithLabels(other.Name, Name)),
+        };
+    }
+
     /// <summary>True when some destination matches both.</summary>
     public bool Overlaps(HostPattern other)
     {

@@ -33,6 +33,14 @@ internal sealed class PathPattern
         return true;
     }
 
+    /// <summary>True when this pattern surely matches every path that the other matches. False may also mean that it was not worked out.</summary>
+    public bool Covers(PathPattern other)
+    {
+        if (_segments.AsSpan().SequenceEqual(other._segments)) return true;
+        // "/a/**" covers whatever begins with the literal "/a".
+        return _segments[^1] == "**" && LiteralSegments.Count() == _segments.Length - 1 && other.LiteralSegments.Take(_segments.Length - 1).SequenceEqual(LiteralSegments);
+    }
+
     /// <param name="path">A path that begins with '/'.</param>
     public bool Matches(string path)
     {

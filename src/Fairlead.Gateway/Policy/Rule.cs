@@ -61,6 +61,12 @@ internal sealed class Rule
     /// <summary>True when the rule names the method.</summary>
     public bool IsAbout(string method) => _methods.Length == 0 || Array.IndexOf(_methods, method) >= 0;
 
+    /// <summary>True when this rule is surely about every request that the other is about.</summary>
+    public bool Covers(Rule other) =>
+        (_methods.Length == 0 || (other._methods.Length > 0 && other._methods.All(IsAbout)))
+        && other.Hosts.All(theirs => Hosts.Any(mine => mine.Covers(theirs)))
+        && Path.Covers(other.Path);
+
     private static bool TryParseHosts(
         string text,
         IReadOnlyDictionary<string, IReadOnlyList<HostPattern>> sets,

@@ -30,6 +30,12 @@ internal sealed class RuleSet
 
     public PolicyMode Mode { get; }
 
+    /// <summary>The verdict where no rule matches.</summary>
+    public Verdict Default => _default.Verdict;
+
+    /// <summary>In the order in which they give their names to decisions.</summary>
+    public IReadOnlyList<Rule> Rules => _rules;
+
     public Decision Decide(in RequestFacts facts)
     {
         if (Mode == PolicyMode.Open) return OpenDecision;
