@@ -40,14 +40,16 @@ internal static class PolicyVerb
     {
         var method = new Argument<string>("method") { Description = "GET, POST, …" };
         var url = new Argument<string>("url") { Description = "https://host[:port]/path" };
-        var command = new Command("explain", "Would this request pass, by which rule, and what would be added? Exit code 0 when it passes, 1 when not.") { method, url, Config, Session };
+        var headers = new Option<string[]>("--header", "-H") { Description = "Name: value, for rules with conditions; may stand several times", DefaultValueFactory = _ => [] };
+        var body = new Option<string?>("--body") { Description = "the body, for rules with conditions" };
+        var command = new Command("explain", "Would this request pass, by which rule, and what would be added? Exit code 0 when it passes, 1 when not.") { method, url, Config, Session, headers, body };
         command.SetAction(parsed =>
         {
             var options = ConfigFile.LoadForReview(parsed.GetRequiredValue(Config));
             var session = parsed.GetValue(Session) is { } id
                 ? options.Sessions.FirstOrDefault(s => s.Id == id) ?? throw new ConfigException($"there is no session '{Wire.HostPort.Printable(id)}'; there are: {string.Join(", ", options.Sessions.Select(s => s.Id))}")
                 : options.Sessions[0];
-            if (!AskedRequest.TryParse(parsed.GetRequiredValue(method), parsed.GetRequiredValue(url), out var facts, out var problem)) throw new ConfigException(problem);
+            if (!AskedRequest.TryParse(parsed.GetRequiredValue(method), parsed.GetRequiredValue(url), parsed.GetRequiredValue(headers), parsed.GetValue(body), out var facts, out var problem)) throw new ConfigException(problem);
             var (decision, text) = Explanation.Of(session, facts);
             Console.Write(text);
             return decision.LetsPass ? 0 : 1;
@@ -82,6 +84,7 @@ internal static class PolicyVerb
             Show("newly denied", replay.NewlyDenied);
             Show("newly allowed", replay.NewlyAllowed);
             foreach (var (session, count) in replay.Unknown) Console.WriteLine($"not judged     {count} of session '{Wire.HostPort.Printable(session)}', which the configuration does not have");
+            if (replay.Unclear > 0) Console.WriteLine($"not judged     {replay.Unclear} that a rule with 'when' is about: the audit has neither headers nor bodies");
             var (denied, allowed) = (replay.NewlyDenied.Sum(c => c.Count), replay.NewlyAllowed.Sum(c => c.Count));
             Console.WriteLine($"{replay.Total} requests: {denied} newly denied, {allowed} newly allowed, {replay.Total - denied - allowed} as before");
             return denied == 0 ? 0 : 1;

@@ -89,7 +89,11 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
             return Refused(record, Outcome.BadRequest, 400, $"the header {overriding} asks the upstream for another method or path than policy can judge.", "Send the request that is meant, without that header.");
 
         // 2. Decide.
-        var decision = tunnel.Session.Policy.Decide(new RequestFacts(record.Method, tunnel.Destination, target.Path));
+        var details = new HttpRequestDetails(context.Request, target.QueryNames);
+        var facts = new RequestFacts(record.Method, tunnel.Destination, target.Path, details);
+        if (tunnel.Session.Policy.NeedsBodyOf(facts) && await ReadBodyAsync(details, context) is { } fault)
+            return Refused(record, Outcome.BadRequest, 400, $"the body of the request is malformed: {fault}", "Look at how the tool frames its body.");
+        var decision = tunnel.Session.Policy.Decide(facts);
         record.Decision = decision;
         if (!decision.LetsPass)
         {
@@ -113,6 +117,24 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
         // 4. Forward.
         var result = await forwarder.ForwardAsync(context, tunnel.Session.Id, tunnel.Destination, target.PathAndQuery, injected, exchange);
         return Conclude(result, record, hasAnswered: context.Response.HasStarted);
+    }
+
+    /// <returns>What is wrong with the body, or null.</returns>
+    private static async Task<string?> ReadBodyAsync(HttpRequestDetails details, HttpContext context)
+    {
+        try
+        {
+            await details.ReadBodyAsync(context.RequestAborted);
+            return null;
+        }
+        catch (BadHttpRequestException e)
+        {
+            return e.Message;
+        }
+        catch (IOException e)
+        {
+            throw new OperationCanceledException("the workload left within its body", e);
+        }
     }
 
     private static Answer? Conclude(ForwardResult result, RequestRecord record, bool hasAnswered)

@@ -1,4 +1,5 @@
 using Fairlead.Gateway.Policy;
+using YamlDotNet.RepresentationModel;
 
 namespace Fairlead.Gateway.Configuration;
 
@@ -61,10 +62,14 @@ internal static class PoliciesSection
         var rules = new List<Rule>();
         foreach (var item in node.Items())
         {
-            var text = item.Text();
+            // A line, or a line under conditions: { rule: LINE, when: { … } }.
+            var fields = item.Node is YamlMappingNode ? item.Closed("rule", "when") : null;
+            var line = fields?.Required("rule") ?? item;
+            var text = line.Text();
+            var conditions = fields is null ? [] : ConditionReader.Read(fields.Required("when"));
             if (text.Length == 0) continue;
-            if (Rule.TryParse(text, sets, out var rule, out var problem)) rules.Add(rule);
-            else item.Fail(problem);
+            if (!Rule.TryParse(text, sets, out var rule, out var problem)) line.Fail(problem);
+            else rules.Add(conditions.Count == 0 ? rule : rule.When(conditions));
         }
 
         return rules;

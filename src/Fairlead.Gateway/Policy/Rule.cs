@@ -11,6 +11,9 @@ internal sealed class Rule
     private Rule(string text, Verdict verdict, string[] methods, IReadOnlyList<HostPattern> hosts, PathPattern path) =>
         (Text, Verdict, _methods, Hosts, Path) = (text, verdict, methods, hosts, path);
 
+    private Rule(Rule rule, IReadOnlyList<Condition> conditions)
+        : this($"{rule.Text} when {string.Join("; ", conditions.Select(c => c.Text))}", rule.Verdict, rule._methods, rule.Hosts, rule.Path) => Conditions = conditions;
+
     /// <summary>The rule as its author wrote it, with single blanks; also its name in the audit and in denials.</summary>
     public string Text { get; }
 
@@ -20,6 +23,9 @@ internal sealed class Rule
     public IReadOnlyList<HostPattern> Hosts { get; }
 
     public PathPattern Path { get; }
+
+    /// <summary>All must hold for the rule to be about a request.</summary>
+    public IReadOnlyList<Condition> Conditions { get; } = [];
 
     /// <summary>A rule for every method and path of some hosts that no line names.</summary>
     /// <param name="name">Stands for the line in the audit and in denials.</param>
@@ -58,12 +64,27 @@ internal sealed class Rule
         return true;
     }
 
+    /// <summary>The same rule under conditions.</summary>
+    public Rule When(IReadOnlyList<Condition> conditions) => new(this, conditions);
+
+    /// <summary>True when the conditions hold, as far as this rule's verdict demands: what cannot be found out never helps a request.</summary>
+    public bool AppliesTo(RequestDetails? details)
+    {
+        foreach (var condition in Conditions)
+        {
+            if (!((details is null ? null : condition.Holds(details)) ?? Verdict == Verdict.Deny)) return false;
+        }
+
+        return true;
+    }
+
     /// <summary>True when the rule names the method.</summary>
     public bool IsAbout(string method) => _methods.Length == 0 || Array.IndexOf(_methods, method) >= 0;
 
     /// <summary>True when this rule is surely about every request that the other is about.</summary>
     public bool Covers(Rule other) =>
-        (_methods.Length == 0 || (other._methods.Length > 0 && other._methods.All(IsAbout)))
+        Conditions.Count == 0
+        && (_methods.Length == 0 || (other._methods.Length > 0 && other._methods.All(IsAbout)))
         && other.Hosts.All(theirs => Hosts.Any(mine => mine.Covers(theirs)))
         && Path.Covers(other.Path);
 

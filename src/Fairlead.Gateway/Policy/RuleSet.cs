@@ -10,6 +10,8 @@ internal sealed class RuleSet
     private readonly IReadOnlyList<Rule> _rules;
     private readonly RuleIndex _denies;
     private readonly RuleIndex _allows;
+    private readonly RuleIndex _conditional;
+    private readonly RuleIndex _readsBody;
     private readonly Decision[] _plain;
     private readonly Decision _default;
 
@@ -20,7 +22,9 @@ internal sealed class RuleSet
     public RuleSet(string name, PolicyMode mode, Verdict fallback, IReadOnlyList<Rule> rules)
     {
         (Name, Mode, _rules) = (name, mode, rules);
-        (_denies, _allows) = (new RuleIndex(rules, Verdict.Deny), new RuleIndex(rules, Verdict.Allow));
+        (_denies, _allows) = (new RuleIndex(rules, r => r.Verdict == Verdict.Deny), new RuleIndex(rules, r => r.Verdict == Verdict.Allow));
+        _conditional = new RuleIndex(rules, r => r.Conditions.Count > 0, asksConditions: false);
+        _readsBody = new RuleIndex(rules, r => r.Conditions.Any(c => c.NeedsBody), asksConditions: false);
         // Made once: a decision about a plain path allocates nothing.
         _plain = [.. rules.Select(rule => Decided(rule.Verdict, rule.Text, $"A rule of policy '{name}' matches."))];
         _default = Decided(fallback, fallback == Verdict.Deny ? "default: deny" : "default: allow", $"No rule of policy '{name}' matches.");
@@ -43,6 +47,24 @@ internal sealed class RuleSet
         var found = _denies.Find(facts, facts.Path);
         if (found == RuleIndex.None) found = _allows.Find(facts, facts.Path);
         return found == RuleIndex.None ? _default : _plain[found];
+    }
+
+    /// <summary>True when a rule that is about this method, host and path has a condition: without the request's details it cannot be judged for sure.</summary>
+    public bool HasConditionsFor(in RequestFacts facts) => Mode != PolicyMode.Open && Finds(_conditional, facts);
+
+    /// <summary>True when a rule that is about this method, host and path looks into the body.</summary>
+    public bool NeedsBodyOf(in RequestFacts facts) => Mode != PolicyMode.Open && Finds(_readsBody, facts);
+
+    private static bool Finds(RuleIndex index, in RequestFacts facts)
+    {
+        if (index.IsEmpty) return false;
+        if (PathReadings.IsPlain(facts.Path)) return index.Find(facts, facts.Path) != RuleIndex.None;
+        foreach (var reading in facts.Path.Length > PathReadings.MaxLength ? [] : PathReadings.Of(facts.Path))
+        {
+            if (index.Find(facts, reading) != RuleIndex.None) return true;
+        }
+
+        return false;
     }
 
     private Decision DecideReadings(in RequestFacts facts)

@@ -9,7 +9,13 @@ internal static class AskedRequest
 {
     private const string Scheme = "https://";
 
-    public static bool TryParse(string method, string url, out RequestFacts facts, [NotNullWhen(false)] out string? problem)
+    /// <param name="method">In capitals.</param>
+    /// <param name="url">The URL.</param>
+    /// <param name="headers"><c>Name: value</c>, for rules with conditions.</param>
+    /// <param name="body">The body, for rules with conditions; null for none.</param>
+    /// <param name="facts">The request.</param>
+    /// <param name="problem">What was expected and what came.</param>
+    public static bool TryParse(string method, string url, IEnumerable<string> headers, string? body, out RequestFacts facts, [NotNullWhen(false)] out string? problem)
     {
         facts = default;
         problem = null;
@@ -23,7 +29,7 @@ internal static class AskedRequest
         if (!HostPort.TryParse(end < 0 ? rest : rest[..end], defaultPort: 443, out var destination, out problem)) return false;
         var path = end < 0 || rest[end] != '/' ? "/" : rest[end..];
         var tail = path.AsSpan().IndexOfAny('?', '#');
-        facts = new RequestFacts(method, destination, tail < 0 ? path : path[..tail]);
+        facts = new RequestFacts(method, destination, tail < 0 ? path : path[..tail], new StatedDetails(url, headers, body));
         return true;
     }
 }

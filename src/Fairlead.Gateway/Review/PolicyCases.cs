@@ -8,7 +8,7 @@ namespace Fairlead.Gateway.Review;
 internal static class PolicyCases
 {
     /// <summary>Asks the policy each case.</summary>
-    /// <param name="path">The file of cases: <c>config</c>, and <c>cases</c> of <c>{ session, request, expect, rule, credentials }</c>.</param>
+    /// <param name="path">The file of cases: <c>config</c>, and <c>cases</c> of <c>{ session, request, headers, body, expect, rule, credentials }</c>.</param>
     /// <returns>How many cases hold, and a line for each that does not.</returns>
     /// <exception cref="ConfigException">The cases or the configuration do not load.</exception>
     public static (int Passed, IReadOnlyList<string> Failures) Run(string path)
@@ -34,13 +34,15 @@ internal static class PolicyCases
 
     private static string? Check(ConfigNode item, GatewayOptions options)
     {
-        var fields = item.Closed("session", "request", "expect", "rule", "credentials");
+        var fields = item.Closed("session", "request", "headers", "body", "expect", "rule", "credentials");
         var sessionNode = fields.Required("session");
         var session = ConfigContext.Named(sessionNode, options.Sessions.ToDictionary(s => s.Id), "session");
         var requestNode = fields.Required("request");
         var words = requestNode.Text().Split(' ', 2);
         var expect = fields.Required("expect").OneOf("allow", "deny");
-        if (!AskedRequest.TryParse(words[0], words.Length > 1 ? words[1].Trim() : "", out var facts, out var problem))
+        var headers = fields.Has("headers", out var headersNode) ? headersNode.Entries().Select(e => $"{e.Key}: {e.Value.Text()}") : [];
+        var body = fields.Has("body", out var bodyNode) ? bodyNode.Text() : null;
+        if (!AskedRequest.TryParse(words[0], words.Length > 1 ? words[1].Trim() : "", headers, body, out var facts, out var problem))
         {
             requestNode.Fail($"expected 'METHOD https://host/path': {problem}");
             return null;

@@ -40,7 +40,7 @@ public sealed partial class DocumentationTests : IDisposable
         Assert.Equal(2, shown.Count);
         Assert.All(shown, block =>
         {
-            Assert.True(AskedRequest.TryParse(block.Groups[1].Value, block.Groups[2].Value, out var facts, out _));
+            Assert.True(AskedRequest.TryParse(block.Groups[1].Value, block.Groups[2].Value, [], null, out var facts, out _));
             Assert.Equal(Explanation.Of(options.Sessions[0], facts).Text, block.Groups[3].Value);
         });
     }

@@ -141,7 +141,7 @@ public sealed class ConfigFileTests : IDisposable
         { "use: bearer, secret: pass, hosts: [git.test]", "use: header, set: { dd-api-key: \"{pass}\" }, hosts: [\"**.test\"]", "16:105", "sessions[0].credentials[1]: 'github' and 'datadog' both set dd-api-key for the same host" },
         { "allow GET,POST api.test/v1/**", "allow get api.test", "13:9", "policies.default.rules[0]: expected '*' or methods" },
         { "allow GET,POST api.test/v1/**", "api.test", "13:9", "policies.default.rules[0]: expected 'allow|deny METHODS host[:port][/path]', got 'api.test'" },
-        { "allow GET,POST api.test/v1/**", "{ allow: api.test }", "13:9", "policies.default.rules[0]: expected a text, got a mapping" },
+        { "allow GET,POST api.test/v1/**", "{ allow: api.test }", "13:9", "policies.default.rules[0]: 'rule' is missing" },
         { "mode: observe", "mode: audit", "14:18", "policies.loose.mode: expected enforce or observe or open, got 'audit'" },
         { "default: allow", "default: yes", "14:36", "policies.loose.default: expected deny or allow, got 'yes'" },
         { "rules: []", "rule: []", "14:43", "policies.loose.rule: unknown key 'rule'; did you mean 'rules'?" },
@@ -173,6 +173,15 @@ public sealed class ConfigFileTests : IDisposable
     [InlineData("policies:\n", "host_sets: { \"m m\": [a.test] }\npolicies:\n", "10:21", "the name of a host set")]
     [InlineData("policies:\n", "host_sets: { m: [a b] }\npolicies:\n", "10:18", "'a b': ")]
     [InlineData("api.test/v1/**\n", "@mirrors/v1/**\n", "13:9", "there is no host set '@mirrors'; host_sets defines none")]
+    [InlineData("allow GET,POST api.test/v1/**", "{ rule: allow GET api.test, when: {} }", "13:43", "it names no condition")]
+    [InlineData("allow GET,POST api.test/v1/**", "{ rule: allow GET api.test, when: { grapql: query } }", "13:45", "did you mean 'graphql'?")]
+    [InlineData("allow GET,POST api.test/v1/**", "{ rule: allow GET api.test, when: { graphql: [query, delete] } }", "13:54", "expected query, mutation, subscription, got 'delete'")]
+    [InlineData("allow GET,POST api.test/v1/**", "{ rule: allow GET api.test, when: { json_rpc: [] } }", "13:55", "the list is empty")]
+    [InlineData("allow GET,POST api.test/v1/**", "{ rule: allow GET api.test, when: { content_type: json } }", "13:59", "expected a media type such as application/json, got 'json'")]
+    [InlineData("allow GET,POST api.test/v1/**", "{ rule: allow GET api.test, when: { larger_than: 1MB } }", "13:58", "expected a number of bytes such as 500000, 64KiB or 10MiB, got '1MB'")]
+    [InlineData("allow GET,POST api.test/v1/**", "{ rule: allow GET api.test, when: { larger_than: 9999999999GiB } }", "13:58", "expected a number of bytes")]
+    [InlineData("allow GET,POST api.test/v1/**", "{ rule: allow GET api.test }", "13:9", "'when' is missing")]
+    [InlineData("allow GET,POST api.test/v1/**", "{ rule: permit GET api.test, when: { header: X } }", "13:17", "expected 'allow' or 'deny'")]
     [InlineData("  default:\n", "  default:\n    from: nowhere\n", "12:11", "expected credentials, got 'nowhere'")]
     public void A_broken_file_is_refused_with_place_and_reason(string good, string broken, string place, string said)
     {

@@ -14,7 +14,7 @@ public sealed class RuleIndexTests
     public void The_index_finds_what_a_search_from_the_first_rule_to_the_last_finds() => Seeded.Check(400, random =>
     {
         Rule[] rules = [.. Enumerable.Range(0, random.Next(1, 40)).Select(_ => RandomRule(random))];
-        var index = new RuleIndex(rules, Verdict.Allow);
+        var index = new RuleIndex(rules, r => r.Verdict == Verdict.Allow);
         for (var i = 0; i < 50; i++)
         {
             var path = "/" + string.Join('/', Enumerable.Range(0, random.Next(1, 5)).Select(_ => Pick(random, Segments)));
