@@ -221,7 +221,7 @@ internal sealed class ConfigFile
         return name.Length == 0 ? [] : [("Authorization", $"Bearer {{{name}}}", secret)];
     }
 
-    private static Dictionary<string, RuleSet> ReadPolicies(ConfigNode node)
+    private Dictionary<string, RuleSet> ReadPolicies(ConfigNode node)
     {
         var policies = new Dictionary<string, RuleSet>();
         foreach (var (name, value) in node.Entries())
@@ -238,6 +238,8 @@ internal sealed class ConfigFile
                     if (text.Length == 0) continue;
                     if (Rule.TryParse(text, out var rule, out var problem)) rules.Add(rule);
                     else item.Fail(problem);
+                    if (rule?.OnlyHost == Protocol.SelfTestHost)
+                        _warnings.Add($"{item.Path}: a rule about {Protocol.SelfTestHost} has no effect: the gateway answers that host itself, for every session");
                 }
             }
 

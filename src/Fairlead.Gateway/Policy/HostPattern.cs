@@ -28,6 +28,9 @@ internal sealed record HostPattern
 
     public int Port { get; }
 
+    /// <summary>The one host that is meant, or null when a wildcard may mean several.</summary>
+    public string? OnlyHost => _wildcard == Wildcard.None ? _name : null;
+
     public static bool TryParse(string text, [NotNullWhen(true)] out HostPattern? pattern, [NotNullWhen(false)] out string? problem)
     {
         pattern = null;

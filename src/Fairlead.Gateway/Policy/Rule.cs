@@ -18,6 +18,9 @@ internal sealed class Rule
 
     public Verdict Verdict { get; }
 
+    /// <summary>The one host that the rule is about, or null when it may be about several.</summary>
+    public string? OnlyHost => _host.OnlyHost;
+
     public static bool TryParse(string text, [NotNullWhen(true)] out Rule? rule, [NotNullWhen(false)] out string? problem)
     {
         rule = null;
