@@ -89,7 +89,7 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
         if (OverrideHeaders.FirstOrDefault(context.Request.Headers.ContainsKey) is { } overriding)
             return Refused(record, Outcome.BadRequest, 400, $"the header {overriding} asks the upstream for another method or path than policy can judge.", "Send the request that is meant, without that header.");
 
-        if (SelfTest.IsFor(tunnel.Destination)) return await SelfTestAsync(context, record);
+        if (SelfTestAnswer.IsFor(tunnel.Destination)) return await SelfTestAsync(context, record);
 
         // 2. Decide.
         var decision = tunnel.Session.Policy.Decide(new RequestFacts(record.Method, tunnel.Destination, target.Path));
@@ -123,7 +123,7 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
         if (record.Method is not ("GET" or "HEAD"))
             return Refused(record, Outcome.BadRequest, 405, $"{Protocol.SelfTestHost} is the gateway's self-test, which answers GET and HEAD.", "Ask for it with GET or HEAD.");
         record.Outcome = Outcome.SelfTest;
-        await SelfTest.AnswerAsync(context, record.Session, record.Protocol, record.Request, time.GetUtcNow());
+        await SelfTestAnswer.WriteAsync(context, record.Session, record.Protocol, record.Request, time.GetUtcNow());
         return null;
     }
 

@@ -25,4 +25,7 @@ internal sealed record RelayFlags
 
     public int? MaxTunnels { get; init; }
 
+    public string? OpenTimeout { get; init; }
+
+    public string? IdleTimeout { get; init; }
 }

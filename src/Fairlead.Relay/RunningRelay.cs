@@ -1,10 +1,11 @@
 using Fairlead.Relay.Startup;
+using Fairlead.Relay.Status;
 using Fairlead.Relay.Tunnel;
 
 namespace Fairlead.Relay;
 
 /// <summary>A relay that listens, and what a tool's environment must hold to use it. Disposing it stops it and erases the token.</summary>
-internal sealed class RunningRelay(LoopbackListener listener, SessionToken token, IReadOnlyList<(string Name, string Value)> environment) : IAsyncDisposable
+internal sealed class RunningRelay(LoopbackListener listener, SessionToken token, RelayStatus status, IReadOnlyList<(string Name, string Value)> environment) : IAsyncDisposable
 {
     /// <summary>The port on 127.0.0.1.</summary>
     public int Port => listener.Port;
@@ -12,8 +13,15 @@ internal sealed class RunningRelay(LoopbackListener listener, SessionToken token
     /// <summary>The variables for tools.</summary>
     public IReadOnlyList<(string Name, string Value)> Environment => environment;
 
-    /// <summary>Stops accepting, and lets open tunnels end by themselves for a while before they are cut.</summary>
-    public Task DrainAsync(TimeSpan limit) => listener.StopAsync(limit);
+    /// <summary>What it knows about itself.</summary>
+    public RelaySnapshot Status => status.Snapshot(Port);
+
+    /// <summary>Refuses new tunnels, and lets open ones end by themselves for a while before they are cut. Its status can be asked for until then.</summary>
+    public Task DrainAsync(TimeSpan limit)
+    {
+        status.Drain();
+        return listener.StopAsync(limit);
+    }
 
     /// <summary>Stops at once.</summary>
     public async ValueTask DisposeAsync()

@@ -7,7 +7,7 @@ namespace Fairlead.Gateway;
 /// The answer for <c>https://fairlead.test/</c>, a host that the gateway itself is: any tool that gets it, over any path, has come through the relay, trusts
 /// the CA and speaks a protocol that the gateway understands. It says nothing that the session does not know, and nothing is dialled for it.
 /// </summary>
-internal static class SelfTest
+internal static class SelfTestAnswer
 {
     /// <summary>True for the host that is answered here, whatever the policy says.</summary>
     public static bool IsFor(HostPort destination) => destination.Host == Protocol.SelfTestHost;
@@ -17,7 +17,7 @@ internal static class SelfTest
     /// <param name="protocol">As the audit writes it: <c>http/1.1</c> or <c>h2</c>.</param>
     /// <param name="requestId">The request's id in the audit.</param>
     /// <param name="now">By which a tool's side can see whether its clock is right.</param>
-    public static async Task AnswerAsync(HttpContext context, string session, string protocol, string requestId, DateTimeOffset now)
+    public static async Task WriteAsync(HttpContext context, string session, string protocol, string requestId, DateTimeOffset now)
     {
         using var body = new MemoryStream();
         using (var json = new Utf8JsonWriter(body))
