@@ -98,8 +98,9 @@ internal sealed class RelayStartup(IReadOnlyDictionary<string, string> environme
                 log.Warning($"step 6 (remove the token file): {problem}; a child can read the token. Make its directory writable for this user.");
 
             var noProxy = ChildEnvironment.NoProxy(target.Gateway.Endpoint.Host, options.NoProxyAdd, options.NoProxySet);
+            var facts = new TrustFacts { Port = listener.Port, NoProxy = noProxy, CaBundle = options.CaBundle, Environment = environment };
             isStarted = true;
-            return new StartupOutcome.Started(new RunningRelay(listener, token, ChildEnvironment.For(listener.Port, noProxy, options.CaBundle)));
+            return new StartupOutcome.Started(new RunningRelay(listener, token, ChildEnvironment.For(facts)));
         }
         catch (StepException e)
         {
