@@ -97,10 +97,18 @@ internal sealed class RelayStartup(IReadOnlyDictionary<string, string> environme
             if (removesTokenFile && TokenFile.Destroy(options.TokenFile) is { } problem)
                 log.Warning($"step 6 (remove the token file): {problem}; a child can read the token. Make its directory writable for this user.");
 
-            var noProxy = ChildEnvironment.NoProxy(target.Gateway.Endpoint.Host, options.NoProxyAdd, options.NoProxySet);
-            var facts = new TrustFacts { Port = listener.Port, NoProxy = noProxy, CaBundle = options.CaBundle, Environment = environment };
+            var facts = new TrustFacts
+            {
+                Port = listener.Port,
+                NoProxy = ChildEnvironment.NoProxy(target.Gateway.Endpoint.Host, options.NoProxyAdd, options.NoProxySet),
+                CaBundle = options.CaBundle,
+                Environment = environment,
+                Home = options.Home,
+                GitHttpsHosts = options.GitHttpsHosts,
+            };
+            var directory = WriteFilesForTools(options.StateDirectory, ref facts);
             isStarted = true;
-            return new StartupOutcome.Started(new RunningRelay(listener, token, ChildEnvironment.For(facts)));
+            return new StartupOutcome.Started(new RunningRelay(listener, token, directory, facts));
         }
         catch (StepException e)
         {
@@ -113,6 +121,23 @@ internal sealed class RelayStartup(IReadOnlyDictionary<string, string> environme
                 if (listener is not null) await listener.DisposeAsync();
                 token.Dispose();
             }
+        }
+    }
+
+    // The relay works without them: every tool that reads one of the eight variables does.
+    private RelayDirectory? WriteFilesForTools(string stateDirectory, ref TrustFacts facts)
+    {
+        try
+        {
+            var directory = RelayDirectory.Create(stateDirectory);
+            facts = directory.Write(facts, log.Warning);
+            return directory;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            log.Warning(
+                $"the files for Java, wget and others could not be written below {HostPort.Printable(stateDirectory)}: {HostPort.Printable(e.Message)}; these tools need options of their own. Name another --state-dir.");
+            return null;
         }
     }
 

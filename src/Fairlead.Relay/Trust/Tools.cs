@@ -4,5 +4,5 @@ namespace Fairlead.Relay.Trust;
 internal static class Tools
 {
     /// <summary>All tools, in the order of the documentation.</summary>
-    public static readonly IReadOnlyList<Tool> All = [.. CommonTools.All, .. ScriptingTools.All, .. LanguageTools.All, .. CloudTools.All];
+    public static readonly IReadOnlyList<Tool> All = [.. CommonTools.All, .. ScriptingTools.All, .. LanguageTools.All, .. JavaTools.All, .. CloudTools.All];
 }
