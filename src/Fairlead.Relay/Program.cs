@@ -15,6 +15,7 @@ internal static class Program
     private static readonly Option<string?> Port = Text("--port", "N", "Port on 127.0.0.1. Default 0: a free one. [FAIRLEAD_PORT]");
     private static readonly Option<string?> NoProxyAdd = Text("--no-proxy-add", "LIST", "Hosts that tools reach directly, on top of the default list. [FAIRLEAD_NO_PROXY_ADD]");
     private static readonly Option<string?> NoProxySet = Text("--no-proxy-set", "LIST", "Hosts that tools reach directly, instead of the default list. [FAIRLEAD_NO_PROXY_SET]");
+    private static readonly Option<string?> GitHttps = Text("--git-https", "HOSTS", "Hosts for which git uses https where ssh is asked for. [FAIRLEAD_GIT_HTTPS]");
     private static readonly Option<string?> Fail = Text("--fail", "open|closed", "When the proxy cannot be had: run the command without it, or start nothing (exit 78). Default open. [FAIRLEAD_FAIL]");
     private static readonly Option<string?> StateDirectory = Text("--state-dir", "DIR", "Where `relay` leaves the environment for `env`. Default ~/.fairlead. [FAIRLEAD_STATE_DIR]");
     private static readonly Option<int?> MaxTunnels = new("--max-tunnels") { HelpName = "N", Description = "Tunnels open at a time; the next is answered 503. Default 1024." };
@@ -55,7 +56,7 @@ internal static class Program
 
     private static RootCommand Describe(Dictionary<string, string> environment)
     {
-        Option[] shared = [Gateway, GatewayCa, SessionId, TokenFile, CaBundle, Port, NoProxyAdd, NoProxySet, Fail, StateDirectory, MaxTunnels, OpenTimeout, IdleTimeout, Verbose];
+        Option[] shared = [Gateway, GatewayCa, SessionId, TokenFile, CaBundle, Port, NoProxyAdd, NoProxySet, GitHttps, Fail, StateDirectory, MaxTunnels, OpenTimeout, IdleTimeout, Verbose];
 
         var run = new Command("run", "Runs one command with the proxy: starts a relay, gives the command its environment, and ends with the command's exit code.") { CommandLine, Local, Session };
         run.SetAction((parsed, cancellationToken) =>
@@ -121,6 +122,7 @@ internal static class Program
         Port = parsed.GetValue(Port),
         NoProxyAdd = parsed.GetValue(NoProxyAdd),
         NoProxySet = parsed.GetValue(NoProxySet),
+        GitHttps = parsed.GetValue(GitHttps),
         Fail = parsed.GetValue(Fail),
         StateDirectory = parsed.GetValue(StateDirectory),
         MaxTunnels = parsed.GetValue(MaxTunnels),

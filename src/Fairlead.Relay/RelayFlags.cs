@@ -19,6 +19,8 @@ internal sealed record RelayFlags
 
     public string? NoProxySet { get; init; }
 
+    public string? GitHttps { get; init; }
+
     public string? Fail { get; init; }
 
     public string? StateDirectory { get; init; }

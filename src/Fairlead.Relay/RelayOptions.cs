@@ -39,6 +39,12 @@ internal sealed record RelayOptions
     /// <summary>Where `fairlead relay` leaves its environment for `fairlead env`. Default ~/.fairlead.</summary>
     public required string StateDirectory { get; init; }
 
+    /// <summary>The home directory, where tools have their settings.</summary>
+    public string Home { get; init; } = "/";
+
+    /// <summary>Hosts for which git is to use https in place of ssh. Default none.</summary>
+    public IReadOnlyList<string> GitHttpsHosts { get; init; } = [];
+
     /// <summary>Tunnels open at a time, 1 or more. Default 1024.</summary>
     public int MaxTunnels { get; init; } = 1024;
 
@@ -82,6 +88,8 @@ internal sealed record RelayOptions
             IsGatewayNeutral = neutralGateway is not null,
             GatewayCa = Text(flags.GatewayCa, "FAIRLEAD_GATEWAY_CA"),
             SessionId = Text(flags.SessionId, "FAIRLEAD_SESSION_ID") ?? Variable("CLAUDE_CODE_REMOTE_SESSION_ID"),
+            Home = home,
+            GitHttpsHosts = Parsed(flags.GitHttps, "FAIRLEAD_GIT_HTTPS", ParseHosts) ?? [],
             CaBundle = Path.GetFullPath(Text(flags.CaBundle, "FAIRLEAD_CA_BUNDLE") ?? Path.Combine(home, ".ccr", "ca-bundle.crt")),
             Port = Parsed(flags.Port, "FAIRLEAD_PORT", ParsePort),
             NoProxyAdd = Parsed(flags.NoProxyAdd, "FAIRLEAD_NO_PROXY_ADD", text => ParseList(text, "--no-proxy-add (FAIRLEAD_NO_PROXY_ADD)")),
@@ -121,6 +129,14 @@ internal sealed record RelayOptions
         if (text is null) return TimeSpan.FromSeconds(standard);
         if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) && seconds >= 1 && seconds <= most) return TimeSpan.FromSeconds(seconds);
         throw new OptionException($"{name}: expected 1 to {most} seconds, got '{HostPort.Printable(text)}'");
+    }
+
+    private static string[] ParseHosts(string? text)
+    {
+        var hosts = text?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? [];
+        return Array.Find(hosts, host => !host.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-')) is { } wrong
+            ? throw new OptionException($"--git-https (FAIRLEAD_GIT_HTTPS): expected host names with commas between them, got '{HostPort.Printable(wrong)}'")
+            : hosts;
     }
 
     private static bool ParseFail(string? text) => text switch

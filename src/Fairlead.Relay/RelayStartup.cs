@@ -100,10 +100,19 @@ internal sealed class RelayStartup(IReadOnlyDictionary<string, string> environme
             if (removesTokenFile && TokenFile.Destroy(options.TokenFile) is { } problem)
                 log.Warning($"step 6 (remove the token file): {problem}; a child can read the token. Make its directory writable for this user.");
 
-            var noProxy = ChildEnvironment.NoProxy(target.Gateway.Endpoint.Host, options.NoProxyAdd, options.NoProxySet);
-            status.Trust = new TrustReport(options.CaBundle, Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(options.CaBundle))), noProxy);
+            var facts = new TrustFacts
+            {
+                Port = listener.Port,
+                NoProxy = ChildEnvironment.NoProxy(target.Gateway.Endpoint.Host, options.NoProxyAdd, options.NoProxySet),
+                CaBundle = options.CaBundle,
+                Environment = environment,
+                Home = options.Home,
+                GitHttpsHosts = options.GitHttpsHosts,
+            };
+            var directory = WriteFilesForTools(options.StateDirectory, ref facts);
+            status.Trust = TrustReport.Of(facts);
             isStarted = true;
-            return new StartupOutcome.Started(new RunningRelay(listener, token, status, ChildEnvironment.For(listener.Port, noProxy, options.CaBundle)));
+            return new StartupOutcome.Started(new RunningRelay(listener, token, status, directory, facts));
         }
         catch (StepException e)
         {
@@ -116,6 +125,23 @@ internal sealed class RelayStartup(IReadOnlyDictionary<string, string> environme
                 if (listener is not null) await listener.DisposeAsync();
                 token.Dispose();
             }
+        }
+    }
+
+    // The relay works without them: every tool that reads one of the eight variables does.
+    private RelayDirectory? WriteFilesForTools(string stateDirectory, ref TrustFacts facts)
+    {
+        try
+        {
+            var directory = RelayDirectory.Create(stateDirectory);
+            facts = directory.Write(facts, log.Warning);
+            return directory;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            log.Warning(
+                $"the files for Java, wget and others could not be written below {HostPort.Printable(stateDirectory)}: {HostPort.Printable(e.Message)}; these tools need options of their own. Name another --state-dir.");
+            return null;
         }
     }
 

@@ -1,4 +1,6 @@
+using System.Security.Cryptography;
 using System.Text.Json.Serialization;
+using Fairlead.Relay.Trust;
 
 namespace Fairlead.Relay.Status;
 
@@ -42,11 +44,32 @@ internal sealed record RelaySnapshot
 /// <param name="Ca">The file of the roots that alone are trusted for the gateway's own certificate, or null for the system's.</param>
 internal sealed record GatewayFacts(string Address, string? Version, string? EgressProxy, string? Ca);
 
-/// <summary>What tools were told.</summary>
+/// <summary>What tools were told when the relay started.</summary>
 /// <param name="CaBundle">The file.</param>
 /// <param name="CaBundleSha256">What it held when it was written, in lower-case hexadecimal digits.</param>
 /// <param name="NoProxy">The hosts that tools reach directly.</param>
-internal sealed record TrustReport(string CaBundle, string CaBundleSha256, string NoProxy);
+/// <param name="Stores">The files written for tools that no variable can tell: name to path.</param>
+/// <param name="Conflicts">Settings of the user's that win over the relay's; never their values.</param>
+internal sealed record TrustReport(string CaBundle, string CaBundleSha256, string NoProxy, IReadOnlyDictionary<string, string> Stores, IReadOnlyList<Conflict> Conflicts)
+{
+    public static TrustReport None { get; } = new("", "", "", new Dictionary<string, string>(), []);
+
+    public static TrustReport Of(TrustFacts facts) =>
+        new(facts.CaBundle, HashOf(facts.CaBundle), facts.NoProxy, facts.Files, Trust.Conflicts.Find(facts));
+
+    /// <summary>SHA-256 of a file, or empty when it cannot be read.</summary>
+    public static string HashOf(string file)
+    {
+        try
+        {
+            return Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(file)));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return "";
+        }
+    }
+}
 
 /// <summary>One tunnel.</summary>
 /// <param name="Target">As the tool wrote it.</param>

@@ -30,7 +30,7 @@ internal sealed class RelayStatus(GatewayFacts gateway, string session, TimeProv
         typeof(RelayStatus).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0";
 
     /// <summary>What tools were told; known once the relay listens.</summary>
-    public TrustReport Trust { get; set; } = new("", "", "");
+    public TrustReport Trust { get; set; } = TrustReport.None;
 
     /// <summary>True once the relay was told to end: new tunnels are refused.</summary>
     public bool IsDraining => _isDraining;

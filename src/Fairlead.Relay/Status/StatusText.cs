@@ -16,8 +16,11 @@ internal static class StatusText
         Line($"gateway    {gateway.Address}{(gateway.Version is null ? "" : $", version {gateway.Version}")}{(gateway.EgressProxy is null ? "" : $", through the egress proxy {gateway.EgressProxy}")}");
         Line($"session    {status.Session}");
         Line($"CA bundle  {status.Trust.CaBundle}");
+        if (status.Trust.Stores.Count > 0) Line($"stores     {string.Join(", ", status.Trust.Stores.Values.Order(StringComparer.Ordinal))}");
         Line($"tunnels    {status.Tunnels.Count} open, {status.Counters.Opened} opened since the start, {Size(status.Counters.BytesUp)} up, {Size(status.Counters.BytesDown)} down");
         Line($"refused    {(status.Counters.Refused.Count == 0 ? "none" : string.Join(", ", status.Counters.Refused.Select(kind => $"{kind.Value} {kind.Key}")))}");
+        if (status.Trust.Conflicts.Count > 0) Line($"\nsettings that win over the relay's");
+        foreach (var conflict in status.Trust.Conflicts) Line($"  {conflict.Tool}: {conflict.Key} in {conflict.Place}\n    {conflict.Consequence} {conflict.Remedy}");
         if (status.Tunnels.Count > 0) Line($"\nopen tunnels");
         var width = status.Tunnels.Count == 0 ? 0 : status.Tunnels.Max(tunnel => tunnel.Target.Length);
         foreach (var tunnel in status.Tunnels)
