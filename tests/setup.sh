@@ -17,6 +17,8 @@ need openssl openssl
 need python3 python3 python3-pip
 need node nodejs npm
 need npm npm
+need java openjdk-17-jdk-headless
+need mvn maven
 need strace strace
 if command -v python3 >/dev/null && ! python3 -m pip --version >/dev/null 2>&1; then missing+=(python3-pip); fi
 [ -r /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)

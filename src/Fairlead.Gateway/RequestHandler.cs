@@ -44,6 +44,7 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
             var answer = await ServeAsync(context, tunnel, target, record, exchange);
             isRefused = answer is not null;
             // 5. What went wrong is explained where the tool can read it.
+            if (Notices.Of(tunnel, record, answer) is { } notice) tunnel.Notify(notice);
             if (answer is not null) await answer.WriteAsync(context, record.Request, $"{record.Method} https://{Authority(tunnel.Destination)}{record.Path}");
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
@@ -88,6 +89,8 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
         if (OverrideHeaders.FirstOrDefault(context.Request.Headers.ContainsKey) is { } overriding)
             return Refused(record, Outcome.BadRequest, 400, $"the header {overriding} asks the upstream for another method or path than policy can judge.", "Send the request that is meant, without that header.");
 
+        if (SelfTestAnswer.IsFor(tunnel.Destination)) return await SelfTestAsync(context, record);
+
         // 2. Decide.
         var details = new HttpRequestDetails(context.Request, target.QueryNames);
         var facts = new RequestFacts(record.Method, tunnel.Destination, target.Path, details);
@@ -106,8 +109,7 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
         }
 
         // Closed on doubt: what cannot be recorded is not sent.
-        if (!audit.IsWritable)
-            return Refused(record, Outcome.AuditUnavailable, 503, "the audit cannot be written, so nothing is forwarded.", "Tell the operator of the gateway; its log says why.");
+        if (!audit.IsWritable) return Unrecordable(record);
 
         // 3. Inject.
         var credentials = tunnel.Session.Credentials.For(tunnel.Destination);
@@ -136,6 +138,19 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
             throw new OperationCanceledException("the workload left within its body", e);
         }
     }
+
+    private async Task<Answer?> SelfTestAsync(HttpContext context, RequestRecord record)
+    {
+        if (!audit.IsWritable) return Unrecordable(record);
+        if (record.Method is not ("GET" or "HEAD"))
+            return Refused(record, Outcome.BadRequest, 405, $"{Protocol.SelfTestHost} is the gateway's self-test, which answers GET and HEAD.", "Ask for it with GET or HEAD.");
+        record.Outcome = Outcome.SelfTest;
+        await SelfTestAnswer.WriteAsync(context, record.Session, record.Protocol, record.Request, time.GetUtcNow());
+        return null;
+    }
+
+    private static Answer Unrecordable(RequestRecord record) =>
+        Refused(record, Outcome.AuditUnavailable, 503, "the audit cannot be written, so nothing is forwarded.", "Tell the operator of the gateway; its log says why.");
 
     private static Answer? Conclude(ForwardResult result, RequestRecord record, bool hasAnswered)
     {

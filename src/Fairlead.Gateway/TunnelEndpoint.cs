@@ -59,7 +59,7 @@ internal sealed class TunnelEndpoint(
             logger.TunnelOpened(record.Tunnel, asked.Destination!.ToString(), session.Id);
 
             // 7. Serve until it ends.
-            var tunnel = new Tunnel(record.Tunnel, session, asked.Destination);
+            var tunnel = new Tunnel(record.Tunnel, session, asked.Destination, notice => stream.TrySendNotice(notice));
             await using var connection = new TunnelConnection(tunnel, stream, asked.Early);
             await ServeAsync(context, stream, connection, tunnel, record);
         }
@@ -116,7 +116,10 @@ internal sealed class TunnelEndpoint(
         context.Response.Headers.SecWebSocketAccept = WebSocketHandshake.AcceptFor(key);
         var knowsEndOfData = request.Headers[Protocol.TunnelHeader] == Protocol.TunnelVersion;
         if (knowsEndOfData) context.Response.Headers[Protocol.TunnelHeader] = Protocol.TunnelVersion;
-        return new TunnelStream(await upgrade.UpgradeAsync(), TunnelEnd.Gateway, knowsEndOfData, TimeProvider.System);
+        var knowsNotices = request.Headers[Protocol.NoticeHeader] == Protocol.NoticeVersion;
+        if (knowsNotices) context.Response.Headers[Protocol.NoticeHeader] = Protocol.NoticeVersion;
+        context.Response.Headers[Protocol.GatewayHeader] = GatewayApp.Version;
+        return new TunnelStream(await upgrade.UpgradeAsync(), TunnelEnd.Gateway, knowsEndOfData, TimeProvider.System) { PeerKnowsNotices = knowsNotices };
     }
 
     private static bool MediaTypeIs(string? contentType, string expected) =>
@@ -181,6 +184,7 @@ internal sealed class TunnelEndpoint(
         var receiving = connection.ReceiveAsync();
         if (!inner.Offer(connection)) connection.Abort();
         var gaveUp = await connection.Finished;
+        if (Notices.WhyNoTls(tunnel) is { } notice) tunnel.Notify(notice);
         if (gaveUp is null)
         {
             // All that the inner server wrote is on its way: say so, and let the peer say the same.
@@ -251,7 +255,7 @@ internal sealed class TunnelEndpoint(
         var body = $"fairlead: {refusal.Why}.\n\n  tunnel id   {record.Tunnel}\n";
         var challenge = refusal.Status == 407 ? "Proxy-Authenticate: Basic realm=\"fairlead\"\r\n" : "";
         var phrase = refusal.Status switch { 403 => "Forbidden", 407 => "Proxy Authentication Required", 408 => "Request Timeout", _ => "Bad Request" };
-        var head = $"HTTP/1.1 {refusal.Status} {phrase}\r\n{challenge}Content-Type: text/plain; charset=utf-8\r\nContent-Length: {Encoding.UTF8.GetByteCount(body)}\r\nConnection: close\r\n\r\n";
+        var head = $"HTTP/1.1 {refusal.Status} {phrase}\r\n{challenge}{Protocol.ReasonHeader}: {Notice.NameOf(Notices.KindOf(refusal.Outcome))}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {Encoding.UTF8.GetByteCount(body)}\r\nConnection: close\r\n\r\n";
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(clientLeft);
         limit.CancelAfter(CloseTimeout);
         try

@@ -15,13 +15,18 @@ internal static class Program
     private static readonly Option<string?> Port = Text("--port", "N", "Port on 127.0.0.1. Default 0: a free one. [FAIRLEAD_PORT]");
     private static readonly Option<string?> NoProxyAdd = Text("--no-proxy-add", "LIST", "Hosts that tools reach directly, on top of the default list. [FAIRLEAD_NO_PROXY_ADD]");
     private static readonly Option<string?> NoProxySet = Text("--no-proxy-set", "LIST", "Hosts that tools reach directly, instead of the default list. [FAIRLEAD_NO_PROXY_SET]");
+    private static readonly Option<string?> GitHttps = Text("--git-https", "HOSTS", "Hosts for which git uses https where ssh is asked for. [FAIRLEAD_GIT_HTTPS]");
     private static readonly Option<string?> Fail = Text("--fail", "open|closed", "When the proxy cannot be had: run the command without it, or start nothing (exit 78). Default open. [FAIRLEAD_FAIL]");
     private static readonly Option<string?> StateDirectory = Text("--state-dir", "DIR", "Where `relay` leaves the environment for `env`. Default ~/.fairlead. [FAIRLEAD_STATE_DIR]");
     private static readonly Option<int?> MaxTunnels = new("--max-tunnels") { HelpName = "N", Description = "Tunnels open at a time; the next is answered 503. Default 1024." };
+    private static readonly Option<string?> OpenTimeout = Text("--open-timeout", "SECONDS", "How long a tunnel may take to open; a gateway that is away is tried again until then. Default 10. [FAIRLEAD_OPEN_TIMEOUT]");
+    private static readonly Option<string?> IdleTimeout = Text("--idle-timeout", "SECONDS", "How long a tunnel may carry no byte before it is cut. Default 3600. [FAIRLEAD_IDLE_TIMEOUT]");
     private static readonly Option<bool> Verbose = new("--verbose") { Description = "One line on stderr for each tunnel." };
     private static readonly Option<string?> Local = Text("--local", "FILE", "Start a fairlead-gateway with this configuration for the command alone. Nothing is started when that fails.");
     private static readonly Option<string?> Session = Text("--session", "ID", "With --local: which session of the configuration to be.");
     private static readonly Option<string?> EnvironmentFile = Text("--env-file", "FILE", "Once the relay listens, write the environment that tools need there too, as NAME=value lines (docker --env-file, systemd).");
+    private static readonly Option<string?> ReadyFile = Text("--ready-file", "FILE", "A file that is there while the relay listens: a probe for those who wait for it.");
+    private static readonly Option<int?> Drain = new("--drain") { HelpName = "SECONDS", Description = "How long open tunnels may last after SIGTERM. Default 10." };
     private static readonly Argument<string[]> CommandLine = new("command") { Arity = ArgumentArity.OneOrMore, HelpName = "command [args...]", Description = "The command to run; write -- before it." };
 
     private static readonly StreamWriter StandardOutput = StandardStream.Writer(1);
@@ -51,7 +56,7 @@ internal static class Program
 
     private static RootCommand Describe(Dictionary<string, string> environment)
     {
-        Option[] shared = [Gateway, GatewayCa, SessionId, TokenFile, CaBundle, Port, NoProxyAdd, NoProxySet, Fail, StateDirectory, MaxTunnels, Verbose];
+        Option[] shared = [Gateway, GatewayCa, SessionId, TokenFile, CaBundle, Port, NoProxyAdd, NoProxySet, GitHttps, Fail, StateDirectory, MaxTunnels, OpenTimeout, IdleTimeout, Verbose];
 
         var run = new Command("run", "Runs one command with the proxy: starts a relay, gives the command its environment, and ends with the command's exit code.") { CommandLine, Local, Session };
         run.SetAction((parsed, cancellationToken) =>
@@ -67,12 +72,15 @@ internal static class Program
             return verb.RunAsync(options, command, cancellationToken);
         });
 
-        var relay = new Command("relay", "Runs a relay by itself until SIGTERM or SIGINT; `fairlead env` tells tools how to use it.") { EnvironmentFile };
+        var relay = new Command("relay", "Runs a relay by itself until SIGTERM or SIGINT; `fairlead env` tells tools how to use it.") { EnvironmentFile, ReadyFile, Drain };
         relay.SetAction((parsed, cancellationToken) =>
         {
             var options = RelayOptions.From(Flags(parsed), environment);
+            var drain = parsed.GetValue(Drain) ?? 10;
+            if (drain is < 0 or > 3600) throw new OptionException($"--drain: expected 0 to 3600 seconds, got {drain}");
             StartOver(options, isLocal: false, environment);
-            return new RelayVerb(environment, new RelayLog(StandardError, parsed.GetValue(Verbose))).RunAsync(options, parsed.GetValue(EnvironmentFile), cancellationToken);
+            return new RelayVerb(environment, new RelayLog(StandardError, parsed.GetValue(Verbose)))
+                .RunAsync(options, parsed.GetValue(EnvironmentFile), parsed.GetValue(ReadyFile), TimeSpan.FromSeconds(drain), cancellationToken);
         });
 
         foreach (var option in shared)
@@ -90,7 +98,11 @@ internal static class Program
             return lines is null ? ExitCodes.Failure : ExitCodes.Success;
         });
 
-        return new RootCommand("The container's side of Fairlead: an HTTP CONNECT proxy on 127.0.0.1 that carries each tunnel to a gateway.") { run, relay, env };
+        return new RootCommand("The container's side of Fairlead: an HTTP CONNECT proxy on 127.0.0.1 that carries each tunnel to a gateway.")
+        {
+            run, relay, env,
+            StatusVerb.Describe(StateDirectory, environment, StandardOutput, StandardError),
+        };
     }
 
     // Only a process that will hold a token needs to, and it must before it does.
@@ -110,9 +122,12 @@ internal static class Program
         Port = parsed.GetValue(Port),
         NoProxyAdd = parsed.GetValue(NoProxyAdd),
         NoProxySet = parsed.GetValue(NoProxySet),
+        GitHttps = parsed.GetValue(GitHttps),
         Fail = parsed.GetValue(Fail),
         StateDirectory = parsed.GetValue(StateDirectory),
         MaxTunnels = parsed.GetValue(MaxTunnels),
+        OpenTimeout = parsed.GetValue(OpenTimeout),
+        IdleTimeout = parsed.GetValue(IdleTimeout),
     };
 
     private static string Name(ParseResult parsed) => parsed.CommandResult.Command is RootCommand ? "fairlead" : $"fairlead {parsed.CommandResult.Command.Name}";

@@ -19,10 +19,15 @@ internal sealed record RelayFlags
 
     public string? NoProxySet { get; init; }
 
+    public string? GitHttps { get; init; }
+
     public string? Fail { get; init; }
 
     public string? StateDirectory { get; init; }
 
     public int? MaxTunnels { get; init; }
 
+    public string? OpenTimeout { get; init; }
+
+    public string? IdleTimeout { get; init; }
 }

@@ -39,8 +39,20 @@ internal sealed record RelayOptions
     /// <summary>Where `fairlead relay` leaves its environment for `fairlead env`. Default ~/.fairlead.</summary>
     public required string StateDirectory { get; init; }
 
+    /// <summary>The home directory, where tools have their settings.</summary>
+    public string Home { get; init; } = "/";
+
+    /// <summary>Hosts for which git is to use https in place of ssh. Default none.</summary>
+    public IReadOnlyList<string> GitHttpsHosts { get; init; } = [];
+
     /// <summary>Tunnels open at a time, 1 or more. Default 1024.</summary>
     public int MaxTunnels { get; init; } = 1024;
+
+    /// <summary>How long a tunnel may take to open, all attempts included. Default 10 s.</summary>
+    public TimeSpan OpenTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long a tunnel may carry no byte before it is cut; keepalives do not count. Default 1 h.</summary>
+    public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromHours(1);
 
     /// <summary>What is wrong with a FAIRLEAD_* variable, or null. Unlike a wrong flag it may be nobody's typing here, so it only costs the proxy.</summary>
     public string? VariableProblem { get; init; }
@@ -76,6 +88,8 @@ internal sealed record RelayOptions
             IsGatewayNeutral = neutralGateway is not null,
             GatewayCa = Text(flags.GatewayCa, "FAIRLEAD_GATEWAY_CA"),
             SessionId = Text(flags.SessionId, "FAIRLEAD_SESSION_ID") ?? Variable("CLAUDE_CODE_REMOTE_SESSION_ID"),
+            Home = home,
+            GitHttpsHosts = Parsed(flags.GitHttps, "FAIRLEAD_GIT_HTTPS", ParseHosts) ?? [],
             CaBundle = Path.GetFullPath(Text(flags.CaBundle, "FAIRLEAD_CA_BUNDLE") ?? Path.Combine(home, ".ccr", "ca-bundle.crt")),
             Port = Parsed(flags.Port, "FAIRLEAD_PORT", ParsePort),
             NoProxyAdd = Parsed(flags.NoProxyAdd, "FAIRLEAD_NO_PROXY_ADD", text => ParseList(text, "--no-proxy-add (FAIRLEAD_NO_PROXY_ADD)")),
@@ -83,6 +97,8 @@ internal sealed record RelayOptions
             FailsClosed = ParseFail(Text(flags.Fail, "FAIRLEAD_FAIL")),
             StateDirectory = StateDirectoryFrom(flags.StateDirectory, environment),
             MaxTunnels = flags.MaxTunnels ?? 1024,
+            OpenTimeout = Parsed(flags.OpenTimeout, "FAIRLEAD_OPEN_TIMEOUT", text => ParseSeconds(text, 10, 600, "--open-timeout (FAIRLEAD_OPEN_TIMEOUT)")),
+            IdleTimeout = Parsed(flags.IdleTimeout, "FAIRLEAD_IDLE_TIMEOUT", text => ParseSeconds(text, 3600, 7 * 24 * 3600, "--idle-timeout (FAIRLEAD_IDLE_TIMEOUT)")),
         };
         options = options with { VariableProblem = problem };
         if (options.MaxTunnels < 1) throw new OptionException($"--max-tunnels: expected 1 or more, got {options.MaxTunnels}");
@@ -106,6 +122,21 @@ internal sealed record RelayOptions
         if (text is null) return 0;
         if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port <= 65535) return port;
         throw new OptionException($"--port (FAIRLEAD_PORT): expected 0 to 65535, got '{HostPort.Printable(text)}'");
+    }
+
+    private static TimeSpan ParseSeconds(string? text, int standard, int most, string name)
+    {
+        if (text is null) return TimeSpan.FromSeconds(standard);
+        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) && seconds >= 1 && seconds <= most) return TimeSpan.FromSeconds(seconds);
+        throw new OptionException($"{name}: expected 1 to {most} seconds, got '{HostPort.Printable(text)}'");
+    }
+
+    private static string[] ParseHosts(string? text)
+    {
+        var hosts = text?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? [];
+        return Array.Find(hosts, host => !host.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-')) is { } wrong
+            ? throw new OptionException($"--git-https (FAIRLEAD_GIT_HTTPS): expected host names with commas between them, got '{HostPort.Printable(wrong)}'")
+            : hosts;
     }
 
     private static bool ParseFail(string? text) => text switch

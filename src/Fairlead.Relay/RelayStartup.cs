@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Fairlead.Relay.Startup;
+using Fairlead.Relay.Status;
 using Fairlead.Relay.Trust;
 using Fairlead.Relay.Tunnel;
 using Fairlead.Wire;
@@ -83,23 +84,35 @@ internal sealed class RelayStartup(IReadOnlyDictionary<string, string> environme
 
             // 4. The CA.
             step = "step 4 (CA certificate)";
-            var dialer = new GatewayDialer(target.Gateway, FindProxy(target.Gateway), ReadPinnedRoots(options.GatewayCa, target.Gateway), time);
+            var egress = FindProxy(target.Gateway);
+            var dialer = new GatewayDialer(target.Gateway, egress, ReadPinnedRoots(options.GatewayCa, target.Gateway), time);
             var certificates = await GatewayCertificates.FetchAsync(target.Gateway, dialer, time, cancellationToken);
             step = "step 4 (CA bundle)";
             if (CaBundle.Write(options.CaBundle, certificates, options.SystemBundles) is { } lack) log.Warning(lack);
 
             // 5. The listener.
             step = "step 5 (listen)";
-            var session = new ConnectSession(dialer, target.SessionId, token, log, time);
-            listener = Listen(options, session);
+            var status = new RelayStatus(new GatewayFacts(target.Gateway.ToString(), null, egress?.Endpoint.ToString(), options.GatewayCa), target.SessionId, time);
+            var session = new ConnectSession(new TunnelOpener(dialer, options.OpenTimeout, time), target.SessionId, token, options.IdleTimeout, status, log, time);
+            listener = Listen(options, session, status);
 
             // 6. The token file.
             if (removesTokenFile && TokenFile.Destroy(options.TokenFile) is { } problem)
                 log.Warning($"step 6 (remove the token file): {problem}; a child can read the token. Make its directory writable for this user.");
 
-            var noProxy = ChildEnvironment.NoProxy(target.Gateway.Endpoint.Host, options.NoProxyAdd, options.NoProxySet);
+            var facts = new TrustFacts
+            {
+                Port = listener.Port,
+                NoProxy = ChildEnvironment.NoProxy(target.Gateway.Endpoint.Host, options.NoProxyAdd, options.NoProxySet),
+                CaBundle = options.CaBundle,
+                Environment = environment,
+                Home = options.Home,
+                GitHttpsHosts = options.GitHttpsHosts,
+            };
+            var directory = WriteFilesForTools(options.StateDirectory, ref facts);
+            status.Trust = TrustReport.Of(facts);
             isStarted = true;
-            return new StartupOutcome.Started(new RunningRelay(listener, token, ChildEnvironment.For(listener.Port, noProxy, options.CaBundle)));
+            return new StartupOutcome.Started(new RunningRelay(listener, token, status, directory, facts));
         }
         catch (StepException e)
         {
@@ -112,6 +125,23 @@ internal sealed class RelayStartup(IReadOnlyDictionary<string, string> environme
                 if (listener is not null) await listener.DisposeAsync();
                 token.Dispose();
             }
+        }
+    }
+
+    // The relay works without them: every tool that reads one of the eight variables does.
+    private RelayDirectory? WriteFilesForTools(string stateDirectory, ref TrustFacts facts)
+    {
+        try
+        {
+            var directory = RelayDirectory.Create(stateDirectory);
+            facts = directory.Write(facts, log.Warning);
+            return directory;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            log.Warning(
+                $"the files for Java, wget and others could not be written below {HostPort.Printable(stateDirectory)}: {HostPort.Printable(e.Message)}; these tools need options of their own. Name another --state-dir.");
+            return null;
         }
     }
 
@@ -151,11 +181,12 @@ internal sealed class RelayStartup(IReadOnlyDictionary<string, string> environme
         }
     }
 
-    private LoopbackListener Listen(RelayOptions options, ConnectSession session)
+    private LoopbackListener Listen(RelayOptions options, ConnectSession session, RelayStatus status)
     {
         try
         {
-            return LoopbackListener.Start(options.Port, options.MaxTunnels, session.ServeAsync, log.Warning, time);
+            return LoopbackListener.Start(options.Port, options.MaxTunnels, session.ServeAsync, log.Warning, () => status.Record(
+                NoticeKind.Local, "", $"{options.MaxTunnels} tunnels are open, which is the limit.", "End some, or raise --max-tunnels."), time);
         }
         catch (SocketException e)
         {

@@ -28,6 +28,7 @@ public sealed class TunnelStream : Stream
     private bool _inputEnded;
     private Exception? _readFailure;
     private Task _pong = Task.CompletedTask;
+    private Task _notice = Task.CompletedTask;
     private bool _dataEnded;
     private bool _closeSent;
     private bool _isBroken;
@@ -49,6 +50,12 @@ public sealed class TunnelStream : Stream
 
     /// <summary>True when a half-close can be told to the peer, so that one direction may end and the other go on.</summary>
     public bool CarriesHalfClose => _peerKnowsEndOfData;
+
+    /// <summary>True when the peer sent <see cref="Protocol.NoticeHeader"/>: then <see cref="TrySendNotice"/> sends. Default: false.</summary>
+    public bool PeerKnowsNotices { get; init; }
+
+    /// <summary>Takes each notice of the peer, on the way of reading; it must be quick and not throw. Default: none, and notices are passed over.</summary>
+    public Action<Notice>? NoticeReceived { get; set; }
 
     /// <summary>True once the peer's close frame came: it neither sends nor reads any more.</summary>
     public bool IsClosedByPeer { get; private set; }
@@ -116,6 +123,7 @@ public sealed class TunnelStream : Stream
                 if (!_frames.TryTakeMessage(frame, payload, out var message)) continue;
                 var chunk = Chunk.Parse(message);
                 if (chunk.EndOfData) _inputEnded = true;
+                TakeNotice(chunk);
                 if (chunk.Data.IsEmpty && !chunk.IsConnect) continue; // a keepalive, or the bare end of data
                 BytesRead += chunk.Data.Length;
                 return chunk;
@@ -188,6 +196,16 @@ public sealed class TunnelStream : Stream
         await SendAsync(FrameKind.Close, payload.AsMemory(0, 2 + reasonBytes), isData: false, cancellationToken).ConfigureAwait(false);
     }
 
+    /// <summary>Sends a notice beside the data, if the peer knows notices and nobody is writing just now: it never waits, and never makes data wait for it.</summary>
+    /// <param name="notice">What to tell the peer.</param>
+    /// <returns>False when it was dropped.</returns>
+    public bool TrySendNotice(Notice notice)
+    {
+        if (!PeerKnowsNotices || _dataEnded || _closeSent || _isBroken || !_notice.IsCompleted || !_writing.Wait(0, CancellationToken.None)) return false;
+        _notice = SendNoticeAsync(Chunk.NoticeMessage(notice.Encode()));
+        return true;
+    }
+
     /// <summary>Does nothing: every write is sent at once.</summary>
     public override void Flush() { }
 
@@ -204,6 +222,7 @@ public sealed class TunnelStream : Stream
         await _transport.DisposeAsync().ConfigureAwait(false);
         await _keepAlive.ConfigureAwait(false);
         await _pong.ConfigureAwait(false);
+        await _notice.ConfigureAwait(false);
         await base.DisposeAsync().ConfigureAwait(false);
     }
 
@@ -255,6 +274,12 @@ public sealed class TunnelStream : Stream
     {
         if (_inputEnded && !chunk.Data.IsEmpty) throw new ProtocolException("expected no data after the end of data");
         if (chunk.EndOfData) _inputEnded = true;
+        TakeNotice(chunk);
+    }
+
+    private void TakeNotice(Chunk chunk)
+    {
+        if (NoticeReceived is not null && !chunk.Notice.IsEmpty && Notice.TryParse(chunk.Notice, out var notice)) NoticeReceived(notice);
     }
 
     private async ValueTask HandleControlAsync(FrameKind kind, Memory<byte> payload, CancellationToken cancellationToken)
@@ -295,6 +320,23 @@ public sealed class TunnelStream : Stream
         catch (Exception e) when (e is TunnelAbortedException or OperationCanceledException)
         {
             // The tunnel is over; who reads or writes it learns that there.
+        }
+    }
+
+    // The caller has taken the right to write.
+    private async Task SendNoticeAsync(byte[] message)
+    {
+        try
+        {
+            await SendLockedAsync(FrameKind.Binary, message, isData: false, _disposal.Token).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is TunnelAbortedException or OperationCanceledException)
+        {
+            // The tunnel is over; who reads or writes it learns that there.
+        }
+        finally
+        {
+            _writing.Release();
         }
     }
 

@@ -9,6 +9,9 @@ internal enum Outcome
     /// <summary>Request: the connection became a WebSocket, which ended.</summary>
     Upgraded,
 
+    /// <summary>Request: for the self-test host, which the gateway answers itself.</summary>
+    SelfTest,
+
     /// <summary>Policy refused.</summary>
     Denied,
 

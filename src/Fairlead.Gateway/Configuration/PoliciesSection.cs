@@ -1,4 +1,5 @@
 using Fairlead.Gateway.Policy;
+using Fairlead.Wire;
 using YamlDotNet.RepresentationModel;
 
 namespace Fairlead.Gateway.Configuration;
@@ -19,7 +20,7 @@ internal static class PoliciesSection
         return sets;
     }
 
-    public static Dictionary<string, PolicyDefinition> Read(ConfigNode node, IReadOnlyDictionary<string, IReadOnlyList<HostPattern>> sets)
+    public static Dictionary<string, PolicyDefinition> Read(ConfigNode node, IReadOnlyDictionary<string, IReadOnlyList<HostPattern>> sets, ConfigContext context)
     {
         var policies = new Dictionary<string, PolicyDefinition>();
         foreach (var (name, value) in node.Entries())
@@ -32,7 +33,7 @@ internal static class PoliciesSection
                 name,
                 mode switch { "observe" => PolicyMode.Observe, "open" => PolicyMode.Open, _ => PolicyMode.Enforce },
                 fallback == "allow" ? Verdict.Allow : Verdict.Deny,
-                fields.Has("rules", out var rules) ? ReadRules(rules, sets) : [],
+                fields.Has("rules", out var rules) ? ReadRules(rules, sets, context) : [],
                 isFromCredentials);
         }
 
@@ -57,7 +58,7 @@ internal static class PoliciesSection
         return hosts;
     }
 
-    private static List<Rule> ReadRules(ConfigNode node, IReadOnlyDictionary<string, IReadOnlyList<HostPattern>> sets)
+    private static List<Rule> ReadRules(ConfigNode node, IReadOnlyDictionary<string, IReadOnlyList<HostPattern>> sets, ConfigContext context)
     {
         var rules = new List<Rule>();
         foreach (var item in node.Items())
@@ -70,6 +71,8 @@ internal static class PoliciesSection
             if (text.Length == 0) continue;
             if (!Rule.TryParse(text, sets, out var rule, out var problem)) line.Fail(problem);
             else rules.Add(conditions.Count == 0 ? rule : rule.When(conditions));
+            if (rule?.Hosts.Any(h => h is { Wildcard: HostWildcard.None, Name: Protocol.SelfTestHost }) == true)
+                context.Warnings.Add($"{item.Path}: a rule about {Protocol.SelfTestHost} has no effect: the gateway answers that host itself, for every session");
         }
 
         return rules;

@@ -30,6 +30,9 @@ internal static unsafe partial class LibC
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int Open(string path, int flags, uint mode);
 
+    [LibraryImport("libc", EntryPoint = "mkdir", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int MakeDirectory(string path, uint mode);
+
     [LibraryImport("libc", EntryPoint = "unsetenv", StringMarshalling = StringMarshalling.Utf8)]
     public static partial int UnsetEnvironment(string name);
 
@@ -51,6 +54,13 @@ internal static unsafe partial class LibC
 
     [LibraryImport("libc", EntryPoint = "access", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int Access(string path, int mode);
+
+    /// <summary>Makes a directory that was not there, mode 0700; .NET takes one that is there, or a link to one, for its own.</summary>
+    /// <exception cref="IOException">It is there, or cannot be made.</exception>
+    public static void MakeDirectory(string path)
+    {
+        if (MakeDirectory(path, 0x1c0) != 0) throw new IOException($"{path}: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}");
+    }
 
     public static int MemoryFile(string name) => MemoryFileCreate(name, 0);
 

@@ -41,6 +41,7 @@ internal sealed class Origin : IAsyncDisposable
         GitServer.Map(_app, GitRepositories.Path);
         Npm.Map(_app);
         PythonIndex.Map(_app);
+        MavenRepository.Map(_app);
     }
 
     public OriginCertificates Certificates { get; } = new();

@@ -29,6 +29,25 @@ public sealed class GitTests(SharedSite shared)
             await File.ReadAllBytesAsync(Path.Combine(second, "big.bin"), Limits.Token()));
     }
 
+    [Theory]
+    [InlineData("git@git.test:ssh.git")]
+    [InlineData("ssh://git@git.test/ssh.git")]
+    public async Task Git_clones_an_ssh_address_by_https_when_it_is_told_to(string address)
+    {
+        var site = shared.Site;
+        var repositories = site.Origin.GitRepositories.Path;
+        if (!Directory.Exists(Path.Combine(repositories, "ssh.git"))) await GitAsync(repositories, "init", "--quiet", "--bare", "--initial-branch=main", "ssh.git");
+        var environment = site.RunEnvironment();
+        // The user's own entry, before ours.
+        (environment["GIT_CONFIG_COUNT"], environment["GIT_CONFIG_KEY_0"], environment["GIT_CONFIG_VALUE_0"]) = ("1", "user.name", "mine");
+        var folder = site.Folder.File($"ssh-{Guid.NewGuid():n}");
+
+        var result = await RunCommand.RunAsync(
+            site, environment, "--git-https", "other.test,git.test", "--", "sh", "-c", $"git clone --quiet {address} {folder} && git -C {folder} config user.name && git -C {folder} config remote.origin.url");
+
+        Assert.Equal($"mine\n{address}\n", result.Succeeded().Stdout);
+    }
+
     private static async Task<string> CloneAsync(Site site, string name)
     {
         var folder = site.Folder.File(name);

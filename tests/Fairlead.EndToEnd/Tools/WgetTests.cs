@@ -8,11 +8,20 @@ public sealed class WgetTests(SharedSite shared)
     [Fact]
     public async Task Wget_downloads_a_file()
     {
-        // Debian's wget is built on GnuTLS, which knows no SSL_CERT_FILE.
-        var bundle = shared.Site.Relay.Variables["SSL_CERT_FILE"];
-
-        var result = await shared.Site.RunAsync("wget", "-nv", "--ca-certificate", bundle, "-O", "-", "https://origin.test/bytes/1000000");
+        var result = await shared.Site.RunAsync("wget", "-nv", "-O", "-", "https://origin.test/bytes/1000000");
 
         Assert.Equal(TestPattern.Bytes(1_000_000), result.Succeeded().StdoutBytes);
+    }
+
+    [Fact]
+    public async Task The_users_wgetrc_still_counts()
+    {
+        var environment = shared.Site.RunEnvironment();
+        await File.WriteAllTextAsync(Path.Combine(environment["HOME"], ".wgetrc"), "user_agent = mine\nhttps_proxy = http://127.0.0.1:1/\n", Limits.Token());
+
+        var result = await RunCommand.RunAsync(shared.Site, environment, "--", "sh", "-c", "stat -c %a $WGETRC >&2; exec wget -qO- https://origin.test/echo/wgetrc");
+
+        Assert.Contains("mine", result.Json["headers"]!.ToJsonString(), StringComparison.Ordinal);
+        Assert.Contains("600", result.Stderr, StringComparison.Ordinal);
     }
 }

@@ -5,21 +5,37 @@ namespace Fairlead.Tests.Relay;
 
 public sealed class ChildEnvironmentTests
 {
-    [Fact]
-    public void A_tool_gets_the_eight_variables_of_the_protocol_and_those_of_tools_that_read_none_of_them()
-    {
-        var variables = ChildEnvironment.For(4321, "list", "/b.crt");
+    private static readonly TrustFacts Facts = new() { Port = 4321, NoProxy = "list", CaBundle = "/b.crt" };
 
-        Assert.Equal(
-            [
-                ("HTTPS_PROXY", "http://127.0.0.1:4321"), ("https_proxy", "http://127.0.0.1:4321"), ("NO_PROXY", "list"), ("no_proxy", "list"),
-                ("SSL_CERT_FILE", "/b.crt"), ("NODE_EXTRA_CA_CERTS", "/b.crt"), ("REQUESTS_CA_BUNDLE", "/b.crt"), ("CURL_CA_BUNDLE", "/b.crt"),
-                ("GIT_SSL_CAINFO", "/b.crt"), ("PIP_CERT", "/b.crt"), ("AWS_CA_BUNDLE", "/b.crt"), ("CARGO_HTTP_CAINFO", "/b.crt"), ("DENO_CERT", "/b.crt"),
-                ("BUNDLE_SSL_CA_CERT", "/b.crt"), ("HEX_CACERTS_PATH", "/b.crt"), ("NIX_SSL_CERT_FILE", "/b.crt"),
-                ("CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE", "/b.crt"), ("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", "/b.crt"), ("HTTPLIB2_CA_CERTS", "/b.crt"),
-                ("NODE_USE_ENV_PROXY", "1"),
-            ],
-            variables);
+    [Fact]
+    public void A_child_gets_the_eight_variables_of_the_protocol_first() => Assert.Equal(
+        [
+            ("HTTPS_PROXY", "http://127.0.0.1:4321"), ("https_proxy", "http://127.0.0.1:4321"), ("NO_PROXY", "list"), ("no_proxy", "list"),
+            ("SSL_CERT_FILE", "/b.crt"), ("NODE_EXTRA_CA_CERTS", "/b.crt"), ("REQUESTS_CA_BUNDLE", "/b.crt"), ("CURL_CA_BUNDLE", "/b.crt"),
+        ],
+        ChildEnvironment.For(Facts).Take(8));
+
+    [Theory]
+    [InlineData("GIT_SSL_CAINFO")]
+    [InlineData("PIP_CERT")]
+    [InlineData("AWS_CA_BUNDLE")]
+    [InlineData("CARGO_HTTP_CAINFO")]
+    [InlineData("DENO_CERT")]
+    [InlineData("BUNDLE_SSL_CA_CERT")]
+    [InlineData("HEX_CACERTS_PATH")]
+    [InlineData("NIX_SSL_CERT_FILE")]
+    [InlineData("CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE")]
+    [InlineData("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH")]
+    [InlineData("HTTPLIB2_CA_CERTS")]
+    public void Tools_that_read_none_of_the_eight_find_the_bundle_in_their_own_variable(string name) =>
+        Assert.Contains((name, "/b.crt"), ChildEnvironment.For(Facts));
+
+    [Fact]
+    public void No_variable_is_set_twice()
+    {
+        var names = ChildEnvironment.For(Facts).Select(variable => variable.Name).ToArray();
+
+        Assert.Equal(names.Distinct(), names);
     }
 
     [Theory]

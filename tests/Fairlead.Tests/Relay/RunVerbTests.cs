@@ -192,7 +192,7 @@ public sealed class RunVerbTests : IAsyncLifetime
 
         var (exitCode, lines, _) = await RunAsync("env");
         Assert.Equal("600", Convert.ToString((int)File.GetUnixFileMode(_files.PathOf(".fairlead/relay.env")), 8));
-        Assert.Equal("700", Convert.ToString((int)File.GetUnixFileMode(_files.PathOf(".fairlead")), 8));
+        Assert.Equal("711", Convert.ToString((int)File.GetUnixFileMode(_files.PathOf(".fairlead")), 8));
         var copy = File.ReadAllText(second);
         await relay.SignalAsync("TERM");
 

@@ -302,6 +302,14 @@ public sealed class ConfigFileTests : IDisposable
         return string.Join(' ', options.Sessions[0].Credentials.For(destination).SelectMany(c => c.Headers).Select(h => $"{h.Name}={h.Reveal()}"));
     }
 
+    [Fact]
+    public void A_rule_about_the_self_test_host_loads_and_is_told_to_have_no_effect()
+    {
+        var options = Load(Good.Replace("- allow GET,POST api.test/v1/**", "- deny * fairlead.test/**", StringComparison.Ordinal));
+
+        Assert.Contains("policies.default.rules[0]: a rule about fairlead.test has no effect: the gateway answers that host itself, for every session", options.Warnings);
+    }
+
     private GatewayOptions Load(string text, LocalSession? local = null) => ConfigFile.Load(_folder.Write("fairlead.yaml", text), local);
 
     private string Refusal(string text) => Assert.Throws<ConfigException>(() => Load(text)).Message;

@@ -1,0 +1,53 @@
+using System.Text;
+
+namespace Fairlead.Relay.Trust;
+
+/// <summary>The content of files that are text.</summary>
+internal static class WrittenFiles
+{
+    /// <summary>
+    /// A wgetrc: the one that wget would have read, since WGETRC stands in its place, and then what makes it use the relay. The later line counts.
+    /// </summary>
+    public static byte[] WgetRc(TrustFacts facts) => Encoding.UTF8.GetBytes(
+        $"{UsersWgetRc(facts)}\n# Added by fairlead.\nuse_proxy = on\nhttps_proxy = {facts.Proxy}\nno_proxy = {facts.NoProxy}\nca_certificate = {facts.CaBundle}\n");
+
+    /// <summary>True when the user has a wgetrc: it may hold a password.</summary>
+    public static bool HasWgetRc(TrustFacts facts) => UsersWgetRc(facts).Length > 0;
+
+    /// <summary>
+    /// What apt reads before its own files. Downloads run as the user _apt, which can often not reach the bundle in root's home; as root they can.
+    /// </summary>
+    public static byte[] AptConf(TrustFacts facts)
+    {
+        var included = facts.Original("APT_CONFIG") is { } theirs && File.Exists(theirs) ? $"#include \"{theirs}\";\n" : "";
+        var user = IsReachableByOthers(facts.CaBundle) ? "" : "APT::Sandbox::User \"root\";\n";
+        return Encoding.UTF8.GetBytes($"{included}Acquire::https::CaInfo \"{facts.CaBundle}\";\n{user}");
+    }
+
+    /// <summary>What PHP reads after its own php.ini.</summary>
+    public static byte[] PhpIni(TrustFacts facts) => Encoding.UTF8.GetBytes($"openssl.cafile=\"{facts.CaBundle}\"\ncurl.cainfo=\"{facts.CaBundle}\"\n");
+
+    /// <summary>A file of this assembly, with the facts in it.</summary>
+    public static byte[] Resource(string name, TrustFacts facts)
+    {
+        using var reader = new StreamReader(typeof(WrittenFiles).Assembly.GetManifestResourceStream(name)!);
+        return Encoding.UTF8.GetBytes(reader.ReadToEnd()
+            .Replace("{proxy}", facts.Proxy, StringComparison.Ordinal).Replace("{bundle}", facts.CaBundle, StringComparison.Ordinal));
+    }
+
+    private static string UsersWgetRc(TrustFacts facts)
+    {
+        var path = facts.Original("WGETRC") ?? Path.Combine(facts.Home, ".wgetrc");
+        return File.Exists(path) ? File.ReadAllText(path) : "";
+    }
+
+    private static bool IsReachableByOthers(string path)
+    {
+        for (var directory = Path.GetDirectoryName(path); directory is not null; directory = Path.GetDirectoryName(directory))
+        {
+            if (!File.GetUnixFileMode(directory).HasFlag(UnixFileMode.OtherExecute)) return false;
+        }
+
+        return true;
+    }
+}
