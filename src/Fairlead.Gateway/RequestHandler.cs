@@ -21,6 +21,7 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
     {
         var tunnel = context.Features.GetRequiredFeature<Tunnel>();
         tunnel.CountRequest();
+        var session = tunnel.Session;
         var now = time.GetUtcNow();
         var exchange = new Exchange();
         var target = RequestTarget.Parse(context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget);
@@ -29,7 +30,7 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
             Time = now,
             Request = Guid.CreateVersion7(now).ToString("N"),
             Tunnel = tunnel.Id,
-            Session = tunnel.Session.Id,
+            Session = session.Id,
             Protocol = HttpProtocol.IsHttp2(context.Request.Protocol) ? "h2" : context.Request.Protocol.ToLowerInvariant(),
             // RFC 8441: an extended CONNECT is what a GET with Upgrade is in HTTP/1.1, and policy judges it as that.
             Method = UpgradeRequest.Of(context) is null ? context.Request.Method : "GET",
@@ -37,6 +38,8 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
             Port = tunnel.Destination.Port,
             Path = target?.Path ?? "",
             QueryNames = target?.QueryNames ?? [],
+            Policy = session.Policy.Name,
+            PolicyHash = session.Policy.Hash,
         };
         var isRefused = false;
         try
@@ -96,15 +99,18 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
         var facts = new RequestFacts(record.Method, tunnel.Destination, target.Path, details);
         if (tunnel.Session.Policy.NeedsBodyOf(facts) && await ReadBodyAsync(details, context) is { } fault)
             return Refused(record, Outcome.BadRequest, 400, $"the body of the request is malformed: {fault}", "Look at how the tool frames its body.");
-        var decision = tunnel.Session.Policy.Decide(facts);
+        // Read once, and not before: the configuration that is in force now judges all of the request.
+        var session = tunnel.Session;
+        (record.Policy, record.PolicyHash) = (session.Policy.Name, session.Policy.Hash);
+        var decision = session.Policy.Decide(facts);
         record.Decision = decision;
         if (!decision.LetsPass)
         {
             record.Outcome = Outcome.Denied;
-            return new Answer(403, "denied", $"policy '{tunnel.Session.Policy.Name}' refuses this request. {decision.Reason}")
+            return new Answer(403, "denied", $"policy '{session.Policy.Name}' refuses this request. {decision.Reason}")
             {
                 Rule = decision.Rule,
-                Remedy = $"If the session '{tunnel.Session.Id}' needs it, ask the owner of the policy for: allow {record.Method} {Authority(tunnel.Destination)}{record.Path}",
+                Remedy = $"If the session '{session.Id}' needs it, ask the owner of the policy for: allow {record.Method} {Authority(tunnel.Destination)}{record.Path}",
             };
         }
 
@@ -112,12 +118,12 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
         if (!audit.IsWritable) return Unrecordable(record);
 
         // 3. Inject.
-        var credentials = tunnel.Session.Credentials.For(tunnel.Destination);
+        var credentials = session.Credentials.For(tunnel.Destination);
         record.Credentials = [.. credentials.Select(c => c.Name)];
         InjectedHeader[] injected = [.. credentials.SelectMany(c => c.Headers)];
 
         // 4. Forward.
-        var result = await forwarder.ForwardAsync(context, tunnel.Session.Id, tunnel.Destination, target.PathAndQuery, injected, exchange);
+        var result = await forwarder.ForwardAsync(context, session.Id, tunnel.Destination, target.PathAndQuery, injected, exchange);
         return Conclude(result, record, hasAnswered: context.Response.HasStarted);
     }
 

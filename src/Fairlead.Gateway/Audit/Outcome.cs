@@ -60,6 +60,9 @@ internal enum Outcome
     /// <summary>Tunnel: the gateway cut it, as when an upstream broke off and the workload must not take the answer for whole.</summary>
     GatewayAborted,
 
+    /// <summary>Tunnel: its session ended, or got another token, while it was open.</summary>
+    SessionRevoked,
+
     /// <summary>Request: it was refused since it could not be audited.</summary>
     AuditUnavailable,
 

@@ -21,6 +21,9 @@ internal sealed class ConfigContext(string directory, LocalSession? local, bool 
     /// <summary>The environment variables that hold secrets or tokens.</summary>
     public List<string> SecretVariables { get; } = [];
 
+    /// <summary>The files that do.</summary>
+    public List<string> SecretFiles { get; } = [];
+
     /// <summary>Where a secret comes from: <c>{ from: env, name: … }</c> or <c>{ from: file, path: … }</c>.</summary>
     public SecretSource? ReadSource(ConfigNode node)
     {
@@ -37,6 +40,7 @@ internal sealed class ConfigContext(string directory, LocalSession? local, bool 
         if (from != "file") return null;
         if (fields.Has("name", out var name)) name.Fail("'name' is for 'from: env'");
         var file = PathOf(fields.Required("path"));
+        if (file.Length > 0) SecretFiles.Add(file);
         return file.Length == 0 ? null : new SecretSource(null, file);
     }
 

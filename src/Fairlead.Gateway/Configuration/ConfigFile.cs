@@ -85,6 +85,7 @@ internal static class ConfigFile
             AuditFile = auditFile,
             Upstream = upstream,
             SecretVariables = [.. context.SecretVariables.Distinct()],
+            SecretFiles = [.. context.SecretFiles.Distinct()],
             Warnings = context.Warnings,
         };
     }

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using Fairlead.Wire;
 
 namespace Fairlead.Gateway.Policy;
@@ -22,6 +24,8 @@ internal sealed class RuleSet
     public RuleSet(string name, PolicyMode mode, Verdict fallback, IReadOnlyList<Rule> rules)
     {
         (Name, Mode, _rules) = (name, mode, rules);
+        var text = string.Join('\n', [$"{mode} {fallback}", .. rules.Select(r => $"{r.Text}\t{string.Join(' ', r.Hosts.Select(h => h.Text))}")]);
+        Hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)).AsSpan(0, 8));
         (_denies, _allows) = (new RuleIndex(rules, r => r.Verdict == Verdict.Deny), new RuleIndex(rules, r => r.Verdict == Verdict.Allow));
         _conditional = new RuleIndex(rules, r => r.Conditions.Count > 0, asksConditions: false);
         _readsBody = new RuleIndex(rules, r => r.Conditions.Any(c => c.NeedsBody), asksConditions: false);
@@ -31,6 +35,9 @@ internal sealed class RuleSet
     }
 
     public string Name { get; }
+
+    /// <summary>16 hexadecimal digits that differ when the mode, the default or a rule differs: which policy judged a request, years later.</summary>
+    public string Hash { get; }
 
     public PolicyMode Mode { get; }
 

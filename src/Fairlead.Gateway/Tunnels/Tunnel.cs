@@ -8,13 +8,14 @@ namespace Fairlead.Gateway.Tunnels;
 /// <param name="session">Who opened it.</param>
 /// <param name="destination">Where its CONNECT went.</param>
 /// <param name="notify">Tells the relay what it cannot see: what was refused or failed inside the TLS. It may drop the notice.</param>
-internal sealed class Tunnel(string id, Session session, HostPort destination, Action<Notice> notify)
+internal sealed class Tunnel(string id, SessionLease session, HostPort destination, Action<Notice> notify)
 {
     private int _requests;
 
     public string Id => id;
 
-    public Session Session => session;
+    /// <summary>Who opened it, as the configuration in force has them: a request reads it once.</summary>
+    public Session Session => session.Current;
 
     /// <summary>Where the CONNECT went; SNI and the Host of every request must equal it.</summary>
     public HostPort Destination => destination;
