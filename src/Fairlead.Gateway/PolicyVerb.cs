@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Fairlead.Gateway.Configuration;
+using Fairlead.Gateway.Policy;
 using Fairlead.Gateway.Review;
 
 namespace Fairlead.Gateway;
@@ -18,7 +19,7 @@ internal static class PolicyVerb
 
     public static Command Describe() => new("policy", "Ask a configuration what it would do, without secrets and without a network.")
     {
-        Verb(Check()), Verb(Explain()), Verb(Test()), Verb(Replay()), Verb(Learn()),
+        Verb(Check()), Verb(Explain()), Verb(Test()), Verb(Replay()), Verb(Learn()), Verb(ListPresets()),
     };
 
     private static Command Check()
@@ -107,6 +108,23 @@ internal static class PolicyVerb
             foreach (var request in missed) Console.WriteLine($"# no rule can say: {request.Facts.Method} {request.Facts.Destination}{Wire.HostPort.Printable(request.Facts.Path)}");
             Console.WriteLine("policies:\n  learned:\n    mode: enforce\n    default: deny\n    rules:");
             foreach (var rule in rules) Console.WriteLine($"      - \"{rule.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)}\"");
+            return 0;
+        });
+        return command;
+    }
+
+    private static Command ListPresets()
+    {
+        var command = new Command("presets", "Lists the presets, each with the hosts that it wants and the rules that it stands for.");
+        command.SetAction(_ =>
+        {
+            foreach (var preset in Presets.All)
+            {
+                Console.WriteLine($"{preset.Name}: {preset.About}");
+                if (preset.Parameters.Count > 0) Console.WriteLine($"  hosts: {string.Join(", ", preset.Parameters.Select(p => p.EndsWith('?') ? $"{p[..^1]} (optional)" : p))}");
+                foreach (var line in preset.Rules) Console.WriteLine($"  {line.Text}{(line.When is null ? "" : $" when {line.When.Text}")}");
+            }
+
             return 0;
         });
         return command;

@@ -25,7 +25,7 @@ internal static class PoliciesSection
         var policies = new Dictionary<string, PolicyDefinition>();
         foreach (var (name, value) in node.Entries())
         {
-            var fields = value.Closed("mode", "default", "from", "rules");
+            var fields = value.Closed("mode", "default", "from", "presets", "rules");
             var mode = fields.Has("mode", out var modeNode) ? modeNode.OneOf("enforce", "observe", "open") : "enforce";
             var fallback = fields.Has("default", out var defaultNode) ? defaultNode.OneOf("deny", "allow") : "deny";
             var isFromCredentials = fields.Has("from", out var from) && from.OneOf("credentials").Length > 0;
@@ -33,7 +33,7 @@ internal static class PoliciesSection
                 name,
                 mode switch { "observe" => PolicyMode.Observe, "open" => PolicyMode.Open, _ => PolicyMode.Enforce },
                 fallback == "allow" ? Verdict.Allow : Verdict.Deny,
-                fields.Has("rules", out var rules) ? ReadRules(rules, sets, context) : [],
+                [.. fields.Has("rules", out var rules) ? ReadRules(rules, sets, context) : [], .. fields.Has("presets", out var presets) ? presets.Items().SelectMany(ReadPreset) : []],
                 isFromCredentials);
         }
 
@@ -56,6 +56,48 @@ internal static class PoliciesSection
         }
 
         return hosts;
+    }
+
+    // A name, or a name with the hosts that it wants: { use: npm, registry: npm.example.com }.
+    private static IReadOnlyList<Rule> ReadPreset(ConfigNode item)
+    {
+        var isMapping = item.Node is YamlMappingNode;
+        var entries = isMapping ? item.Entries() : [];
+        var nameNode = isMapping ? entries.FirstOrDefault(e => e.Key == "use").Value ?? item : item;
+        if (isMapping && nameNode == item)
+        {
+            item.Fail("'use' is missing: which preset?");
+            return [];
+        }
+
+        var name = nameNode.Text();
+        if (name.Length == 0) return [];
+        if (Presets.All.FirstOrDefault(p => p.Name == name) is not { } preset)
+        {
+            nameNode.Fail($"there is no preset '{HostPort.Printable(name)}'; did you mean '{ConfigErrors.Nearest(name, Presets.All.Select(p => p.Name))}'? `fairlead-gateway policy presets` lists them");
+            return [];
+        }
+
+        var hosts = new Dictionary<string, string>();
+        if (isMapping)
+        {
+            var fields = item.Closed(["use", .. preset.Parameters.Select(p => p.TrimEnd('?'))]);
+            foreach (var parameter in preset.Parameters.Select(p => p.TrimEnd('?')))
+            {
+                if (fields.Has(parameter, out var value) && value.Text() is { Length: > 0 } host) hosts[parameter] = host;
+            }
+        }
+
+        string[] missing = [.. preset.Parameters.Where(p => !p.EndsWith('?') && !hosts.ContainsKey(p))];
+        if (missing.Length > 0)
+        {
+            item.Fail($"the preset '{name}' needs the host of its {string.Join(" and ", missing)}: {{ use: {name}, {string.Join(", ", missing.Select(m => $"{m}: HOST"))} }}");
+            return [];
+        }
+
+        var rules = preset.Expand(hosts, out var problem);
+        if (problem is not null) item.Fail(problem);
+        return rules;
     }
 
     private static List<Rule> ReadRules(ConfigNode node, IReadOnlyDictionary<string, IReadOnlyList<HostPattern>> sets, ConfigContext context)

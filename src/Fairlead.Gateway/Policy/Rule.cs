@@ -25,7 +25,7 @@ internal sealed class Rule
     public PathPattern Path { get; }
 
     /// <summary>All must hold for the rule to be about a request.</summary>
-    public IReadOnlyList<Condition> Conditions { get; } = [];
+    public IReadOnlyList<Condition> Conditions { get; private init; } = [];
 
     /// <summary>A rule for every method and path of some hosts that no line names.</summary>
     /// <param name="name">Stands for the line in the audit and in denials.</param>
@@ -66,6 +66,9 @@ internal sealed class Rule
 
     /// <summary>The same rule under conditions.</summary>
     public Rule When(IReadOnlyList<Condition> conditions) => new(this, conditions);
+
+    /// <summary>The same rule, with where it came from behind its text.</summary>
+    public Rule From(string source) => new($"{Text} ({source})", Verdict, _methods, Hosts, Path) { Conditions = Conditions };
 
     /// <summary>True when the conditions hold, as far as this rule's verdict demands: what cannot be found out never helps a request.</summary>
     public bool AppliesTo(RequestDetails? details)

@@ -182,6 +182,11 @@ public sealed class ConfigFileTests : IDisposable
     [InlineData("allow GET,POST api.test/v1/**", "{ rule: allow GET api.test, when: { larger_than: 9999999999GiB } }", "13:58", "expected a number of bytes")]
     [InlineData("allow GET,POST api.test/v1/**", "{ rule: allow GET api.test }", "13:9", "'when' is missing")]
     [InlineData("allow GET,POST api.test/v1/**", "{ rule: permit GET api.test, when: { header: X } }", "13:17", "expected 'allow' or 'deny'")]
+    [InlineData("    rules:\n", "    presets: [npn]\n    rules:\n", "12:15", "there is no preset 'npn'; did you mean 'npm'?")]
+    [InlineData("    rules:\n", "    presets: [npm]\n    rules:\n", "12:15", "the preset 'npm' needs the host of its registry: { use: npm, registry: HOST }")]
+    [InlineData("    rules:\n", "    presets: [{ use: npm, registri: a.test }]\n    rules:\n", "12:27", "did you mean 'registry'?")]
+    [InlineData("    rules:\n", "    presets: [{ registry: a.test }]\n    rules:\n", "12:15", "'use' is missing")]
+    [InlineData("    rules:\n", "    presets: [{ use: npm, registry: 'a b' }]\n    rules:\n", "12:15", "expected 'allow|deny METHODS")]
     [InlineData("  default:\n", "  default:\n    from: nowhere\n", "12:11", "expected credentials, got 'nowhere'")]
     public void A_broken_file_is_refused_with_place_and_reason(string good, string broken, string place, string said)
     {
@@ -226,6 +231,15 @@ public sealed class ConfigFileTests : IDisposable
             Assert.True(HostPort.TryParse(destination, out var host, out _));
             return options.Sessions[0].Policy.Decide(new RequestFacts(method, host, "/v1/x")).Rule;
         }
+    }
+
+    [Fact]
+    public void Presets_stand_behind_the_rules_of_the_file()
+    {
+        var options = Load(Good.Replace("    rules:\n", "    presets: [github-read, { use: npm, registry: npm.test }]\n    rules:\n", StringComparison.Ordinal));
+
+        Assert.True(HostPort.TryParse("npm.test:443", out var host, out _));
+        Assert.Equal("allow GET,HEAD npm.test/** (preset npm)", options.Sessions[0].Policy.Decide(new RequestFacts("GET", host, "/x")).Rule);
     }
 
     [Fact]
