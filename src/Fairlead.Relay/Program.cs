@@ -83,8 +83,12 @@ internal static class Program
                 .RunAsync(options, parsed.GetValue(EnvironmentFile), parsed.GetValue(ReadyFile), TimeSpan.FromSeconds(drain), cancellationToken);
         });
 
+        var doctor = DoctorVerb.Describe(
+            environment, parsed => RelayOptions.From(Flags(parsed), environment), options => StartOver(options, isLocal: false, environment), StandardOutput);
+
         foreach (var option in shared)
         {
+            doctor.Options.Add(option);
             run.Options.Add(option);
             relay.Options.Add(option);
         }
@@ -102,6 +106,7 @@ internal static class Program
         {
             run, relay, env,
             StatusVerb.Describe(StateDirectory, environment, StandardOutput, StandardError),
+            doctor,
         };
     }
 
