@@ -27,4 +27,7 @@ internal sealed record RelayFlags
 
     public int? MaxTunnels { get; init; }
 
+    public bool SystemTrust { get; init; }
+
+    public bool BrowserTrust { get; init; }
 }

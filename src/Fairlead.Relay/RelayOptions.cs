@@ -45,6 +45,12 @@ internal sealed record RelayOptions
     /// <summary>Hosts for which git is to use https in place of ssh. Default none.</summary>
     public IReadOnlyList<string> GitHttpsHosts { get; init; } = [];
 
+    /// <summary>True to put the gateway's CA into the system's store while the relay runs. Default false.</summary>
+    public bool SystemTrust { get; init; }
+
+    /// <summary>True to put the gateway's CA into the browsers' databases while the relay runs. Default false.</summary>
+    public bool BrowserTrust { get; init; }
+
     /// <summary>Tunnels open at a time, 1 or more. Default 1024.</summary>
     public int MaxTunnels { get; init; } = 1024;
 
@@ -90,6 +96,8 @@ internal sealed record RelayOptions
             NoProxySet = Parsed(flags.NoProxySet, "FAIRLEAD_NO_PROXY_SET", text => ParseList(text, "--no-proxy-set (FAIRLEAD_NO_PROXY_SET)")),
             FailsClosed = ParseFail(Text(flags.Fail, "FAIRLEAD_FAIL")),
             StateDirectory = StateDirectoryFrom(flags.StateDirectory, environment),
+            SystemTrust = flags.SystemTrust,
+            BrowserTrust = flags.BrowserTrust,
             MaxTunnels = flags.MaxTunnels ?? 1024,
         };
         options = options with { VariableProblem = problem };
