@@ -99,7 +99,7 @@ internal sealed class DoctorVerb(IReadOnlyDictionary<string, string> environment
         var directory = Directory.CreateTempSubdirectory("fairlead-doctor-"); // mode 0700
         try
         {
-            var rehearsal = options with { CaBundle = Path.Combine(directory.FullName, "ca-bundle.crt"), StateDirectory = directory.FullName };
+            var rehearsal = options with { CaBundle = Path.Combine(directory.FullName, "ca-bundle.crt"), StateDirectory = directory.FullName, SystemTrust = false, BrowserTrust = false };
             var notes = new StringWriter();
             var outcome = await new RelayStartup(environment, new RelayLog(notes, isVerbose: false), time).StartWithTokenAsync(rehearsal, token, cancellationToken);
             if (outcome is not StartupOutcome.Started started)
