@@ -48,7 +48,7 @@ internal sealed class ToolProbes(IReadOnlyDictionary<string, string> environment
         var version = said.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).FirstOrDefault(line => !line.StartsWith("Picked up ", StringComparison.Ordinal));
         version = version is null ? null : HostPort.Printable(version);
 
-        var (exitCode, output, problem) = await RunAsync(program, probe.Arguments, probe.Input, cancellationToken);
+        var (exitCode, output, problem) = await ProbeAsync(program, probe, cancellationToken);
         var answer = SelfTest.Find(output);
         if (answer is not null && answer.Session != session)
             return new ToolCheck(tool.Name, version, null, CheckResult.Failed, $"went through another relay, of the session {answer.Session}", "Look at the proxy variables that this tool reads.");
@@ -61,6 +61,22 @@ internal sealed class ToolProbes(IReadOnlyDictionary<string, string> environment
         return conflict is null
             ? new ToolCheck(tool.Name, version, null, CheckResult.Failed, why, tool.Note.Length > 0 ? tool.Note : "Look at what docs/trust.md says of this tool.")
             : new ToolCheck(tool.Name, version, null, CheckResult.Failed, why, $"{conflict.Key} in {conflict.Place}: {conflict.Consequence} {conflict.Remedy}");
+    }
+
+    private async Task<(int ExitCode, string Output, string? Problem)> ProbeAsync(string program, Probe probe, CancellationToken cancellationToken)
+    {
+        if (!probe.Arguments.Contains(Probe.InputFile)) return await RunAsync(program, probe.Arguments, probe.Input, cancellationToken);
+        var directory = Directory.CreateTempSubdirectory("fairlead-probe-"); // mode 0700
+        try
+        {
+            var file = Path.Combine(directory.FullName, "input");
+            await File.WriteAllTextAsync(file, probe.Input, cancellationToken);
+            return await RunAsync(program, [.. probe.Arguments.Select(argument => argument == Probe.InputFile ? file : argument)], "", cancellationToken);
+        }
+        finally
+        {
+            directory.Delete(recursive: true);
+        }
     }
 
     private async Task<(int ExitCode, string Output, string? Problem)> RunAsync(string program, IReadOnlyList<string> arguments, string input, CancellationToken cancellationToken)

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Fairlead.Relay;
 using Fairlead.Relay.Doctor;
+using Fairlead.Relay.Startup;
 using Fairlead.Tests.Gateway;
 using Microsoft.AspNetCore.Http;
 
