@@ -19,6 +19,7 @@ need node nodejs npm
 need npm npm
 need java openjdk-17-jdk-headless
 need mvn maven
+need certutil libnss3-tools
 need strace strace
 if command -v python3 >/dev/null && ! python3 -m pip --version >/dev/null 2>&1; then missing+=(python3-pip); fi
 [ -r /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)

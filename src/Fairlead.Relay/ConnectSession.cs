@@ -86,7 +86,7 @@ internal sealed class ConnectSession(
                 await tunnel.WriteAsync(early, stopping);
 
                 // 4. The pump.
-                pump = new TunnelPump(tool, tunnel, idleLimit, time);
+                pump = new TunnelPump(tool, tunnel, idleLimit, time) { Refused = refusal => tracked.Failed(refusal.Kind, refusal.Message, Remedies.For(refusal.Kind)) };
                 await pump.RunAsync(stopping);
             }
             catch (TunnelAbortedException e)
@@ -103,9 +103,8 @@ internal sealed class ConnectSession(
 
     private static void Explain(RelayStatus.TrackedTunnel tracked, TunnelPump pump, bool isStopping)
     {
-        if (pump.Refusal is { } refusal) tracked.Failed(refusal.Kind, refusal.Message, Remedies.For(refusal.Kind));
-        else if (pump.WasIdle) tracked.Failed(NoticeKind.Timeout, $"{pump.Outcome}.", "Raise --idle-timeout if the tool means to be silent for so long.");
-        else if (!pump.IsWhole && !pump.ToolLeft && !isStopping) tracked.Failed(NoticeKind.Gateway, $"the tunnel broke: {pump.Outcome}.", Remedies.For(NoticeKind.Gateway));
+        if (pump.WasIdle) tracked.Failed(NoticeKind.Timeout, $"{pump.Outcome}.", "Raise --idle-timeout if the tool means to be silent for so long.");
+        else if (!pump.WasRefused && !pump.IsWhole && !pump.ToolLeft && !isStopping) tracked.Failed(NoticeKind.Gateway, $"the tunnel broke: {pump.Outcome}.", Remedies.For(NoticeKind.Gateway));
     }
 
     private static async Task CloseAsync(Socket tool, TunnelStream tunnel, TunnelPump pump, CancellationToken stopping)

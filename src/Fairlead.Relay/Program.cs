@@ -19,6 +19,8 @@ internal static class Program
     private static readonly Option<string?> Fail = Text("--fail", "open|closed", "When the proxy cannot be had: run the command without it, or start nothing (exit 78). Default open. [FAIRLEAD_FAIL]");
     private static readonly Option<string?> StateDirectory = Text("--state-dir", "DIR", "Where `relay` leaves the environment for `env`. Default ~/.fairlead. [FAIRLEAD_STATE_DIR]");
     private static readonly Option<int?> MaxTunnels = new("--max-tunnels") { HelpName = "N", Description = "Tunnels open at a time; the next is answered 503. Default 1024." };
+    private static readonly Option<bool> SystemTrust = new("--system-trust") { Description = "Put the gateway's CA into the system's store while the relay runs; takes root." };
+    private static readonly Option<bool> BrowserTrust = new("--browser-trust") { Description = "Put the gateway's CA into the databases of Chromium and Firefox while the relay runs; takes certutil." };
     private static readonly Option<string?> OpenTimeout = Text("--open-timeout", "SECONDS", "How long a tunnel may take to open; a gateway that is away is tried again until then. Default 10. [FAIRLEAD_OPEN_TIMEOUT]");
     private static readonly Option<string?> IdleTimeout = Text("--idle-timeout", "SECONDS", "How long a tunnel may carry no byte before it is cut. Default 3600. [FAIRLEAD_IDLE_TIMEOUT]");
     private static readonly Option<bool> Verbose = new("--verbose") { Description = "One line on stderr for each tunnel." };
@@ -28,6 +30,8 @@ internal static class Program
     private static readonly Option<string?> ReadyFile = Text("--ready-file", "FILE", "A file that is there while the relay listens: a probe for those who wait for it.");
     private static readonly Option<int?> Drain = new("--drain") { HelpName = "SECONDS", Description = "How long open tunnels may last after SIGTERM. Default 10." };
     private static readonly Argument<string[]> CommandLine = new("command") { Arity = ArgumentArity.OneOrMore, HelpName = "command [args...]", Description = "The command to run; write -- before it." };
+
+    private static readonly Argument<string> DockerCommand = new("build|run") { Description = "Which of docker's commands the options are for." };
 
     private static readonly StreamWriter StandardOutput = StandardStream.Writer(1);
     private static readonly StreamWriter StandardError = StandardStream.Writer(2);
@@ -56,7 +60,7 @@ internal static class Program
 
     private static RootCommand Describe(Dictionary<string, string> environment)
     {
-        Option[] shared = [Gateway, GatewayCa, SessionId, TokenFile, CaBundle, Port, NoProxyAdd, NoProxySet, GitHttps, Fail, StateDirectory, MaxTunnels, OpenTimeout, IdleTimeout, Verbose];
+        Option[] shared = [Gateway, GatewayCa, SessionId, TokenFile, CaBundle, Port, NoProxyAdd, NoProxySet, GitHttps, Fail, StateDirectory, SystemTrust, BrowserTrust, MaxTunnels, OpenTimeout, IdleTimeout, Verbose];
 
         var run = new Command("run", "Runs one command with the proxy: starts a relay, gives the command its environment, and ends with the command's exit code.") { CommandLine, Local, Session };
         run.SetAction((parsed, cancellationToken) =>
@@ -83,8 +87,12 @@ internal static class Program
                 .RunAsync(options, parsed.GetValue(EnvironmentFile), parsed.GetValue(ReadyFile), TimeSpan.FromSeconds(drain), cancellationToken);
         });
 
+        var doctor = DoctorVerb.Describe(
+            environment, parsed => RelayOptions.From(Flags(parsed), environment), options => StartOver(options, isLocal: false, environment), StandardOutput);
+
         foreach (var option in shared)
         {
+            doctor.Options.Add(option);
             run.Options.Add(option);
             relay.Options.Add(option);
         }
@@ -98,10 +106,22 @@ internal static class Program
             return lines is null ? ExitCodes.Failure : ExitCodes.Success;
         });
 
+        var docker = new Command("docker-args", DockerArgumentsVerb.Description) { DockerCommand, StateDirectory };
+        DockerCommand.AcceptOnlyFromAmong("build", "run");
+        docker.SetAction(async (parsed, cancellationToken) =>
+        {
+            var (arguments, problem) = await new DockerArgumentsVerb(environment)
+                .ArgumentsAsync(parsed.GetValue(DockerCommand) == "build", RelayOptions.StateDirectoryFrom(parsed.GetValue(StateDirectory), environment), cancellationToken);
+            if (arguments is null) await StandardError.WriteLineAsync($"fairlead: {problem}");
+            else StandardOutput.WriteLine(arguments);
+            return arguments is null ? ExitCodes.Failure : ExitCodes.Success;
+        });
+
         return new RootCommand("The container's side of Fairlead: an HTTP CONNECT proxy on 127.0.0.1 that carries each tunnel to a gateway.")
         {
-            run, relay, env,
+            run, relay, env, docker,
             StatusVerb.Describe(StateDirectory, environment, StandardOutput, StandardError),
+            doctor,
         };
     }
 
@@ -125,6 +145,8 @@ internal static class Program
         GitHttps = parsed.GetValue(GitHttps),
         Fail = parsed.GetValue(Fail),
         StateDirectory = parsed.GetValue(StateDirectory),
+        SystemTrust = parsed.GetValue(SystemTrust),
+        BrowserTrust = parsed.GetValue(BrowserTrust),
         MaxTunnels = parsed.GetValue(MaxTunnels),
         OpenTimeout = parsed.GetValue(OpenTimeout),
         IdleTimeout = parsed.GetValue(IdleTimeout),

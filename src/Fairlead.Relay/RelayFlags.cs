@@ -30,4 +30,8 @@ internal sealed record RelayFlags
     public string? OpenTimeout { get; init; }
 
     public string? IdleTimeout { get; init; }
+
+    public bool SystemTrust { get; init; }
+
+    public bool BrowserTrust { get; init; }
 }

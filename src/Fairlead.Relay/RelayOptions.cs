@@ -45,6 +45,12 @@ internal sealed record RelayOptions
     /// <summary>Hosts for which git is to use https in place of ssh. Default none.</summary>
     public IReadOnlyList<string> GitHttpsHosts { get; init; } = [];
 
+    /// <summary>True to put the gateway's CA into the system's store while the relay runs. Default false.</summary>
+    public bool SystemTrust { get; init; }
+
+    /// <summary>True to put the gateway's CA into the browsers' databases while the relay runs. Default false.</summary>
+    public bool BrowserTrust { get; init; }
+
     /// <summary>Tunnels open at a time, 1 or more. Default 1024.</summary>
     public int MaxTunnels { get; init; } = 1024;
 
@@ -96,6 +102,8 @@ internal sealed record RelayOptions
             NoProxySet = Parsed(flags.NoProxySet, "FAIRLEAD_NO_PROXY_SET", text => ParseList(text, "--no-proxy-set (FAIRLEAD_NO_PROXY_SET)")),
             FailsClosed = ParseFail(Text(flags.Fail, "FAIRLEAD_FAIL")),
             StateDirectory = StateDirectoryFrom(flags.StateDirectory, environment),
+            SystemTrust = flags.SystemTrust,
+            BrowserTrust = flags.BrowserTrust,
             MaxTunnels = flags.MaxTunnels ?? 1024,
             OpenTimeout = Parsed(flags.OpenTimeout, "FAIRLEAD_OPEN_TIMEOUT", text => ParseSeconds(text, 10, 600, "--open-timeout (FAIRLEAD_OPEN_TIMEOUT)")),
             IdleTimeout = Parsed(flags.IdleTimeout, "FAIRLEAD_IDLE_TIMEOUT", text => ParseSeconds(text, 3600, 7 * 24 * 3600, "--idle-timeout (FAIRLEAD_IDLE_TIMEOUT)")),

@@ -110,9 +110,11 @@ internal sealed class RelayStartup(IReadOnlyDictionary<string, string> environme
                 GitHttpsHosts = options.GitHttpsHosts,
             };
             var directory = WriteFilesForTools(options.StateDirectory, ref facts);
-            status.Trust = TrustReport.Of(facts);
+            TellConflicts(facts);
+            var stores = await InstallAsync(options, certificates, directory, cancellationToken);
+            status.Trust = TrustReport.Of(facts, stores);
             isStarted = true;
-            return new StartupOutcome.Started(new RunningRelay(listener, token, status, directory, facts));
+            return new StartupOutcome.Started(new RunningRelay(listener, token, status, directory, stores, facts));
         }
         catch (StepException e)
         {
@@ -143,6 +145,26 @@ internal sealed class RelayStartup(IReadOnlyDictionary<string, string> environme
                 $"the files for Java, wget and others could not be written below {HostPort.Printable(stateDirectory)}: {HostPort.Printable(e.Message)}; these tools need options of their own. Name another --state-dir.");
             return null;
         }
+    }
+
+    // Only where an operator asked for it: these stores are not the relay's own.
+    private async Task<IReadOnlyList<IAsyncDisposable>> InstallAsync(RelayOptions options, string certificates, RelayDirectory? directory, CancellationToken cancellationToken)
+    {
+        var path = environment.GetValueOrDefault("PATH");
+        var stores = new List<IAsyncDisposable?>();
+        if (options.SystemTrust) stores.Add(await SystemTrust.InstallAsync(SystemStore.Known, certificates, path, log.Warning, cancellationToken));
+        if (options.BrowserTrust && directory is not null) stores.Add(await BrowserTrust.InstallAsync(options.Home, certificates, directory.Path, path, log.Warning, cancellationToken));
+        return [.. stores.OfType<IAsyncDisposable>()];
+    }
+
+    // Nothing is wrong with the relay, but a request that never comes to it is hard to find out about.
+    private void TellConflicts(TrustFacts facts)
+    {
+        var conflicts = Conflicts.Find(facts);
+        if (conflicts.Count == 0) return;
+        foreach (var conflict in conflicts) log.Detail($"conflict, {conflict.Tool}: {HostPort.Printable($"{conflict.Key} ({conflict.Place})")}. {conflict.Consequence} {conflict.Remedy}");
+        var first = HostPort.Printable($"{conflicts[0].Key} of {conflicts[0].Tool} ({conflicts[0].Place})");
+        log.Notice($"{first}{(conflicts.Count == 1 ? " wins" : $" and {conflicts.Count - 1} more settings win")} over the relay's; `fairlead doctor` or --verbose names all and what to do");
     }
 
     private static RelayTarget RequireTarget(string? gateway, string sessionId)

@@ -10,8 +10,10 @@ namespace Fairlead.Relay;
 /// <param name="token">Its token.</param>
 /// <param name="status">What it knows about itself.</param>
 /// <param name="directory">Its files for tools; null when there could be none.</param>
+/// <param name="stores">Stores of others that hold the gateway's CA while the relay runs.</param>
 /// <param name="facts">What tools are told.</param>
-internal sealed class RunningRelay(LoopbackListener listener, SessionToken token, RelayStatus status, RelayDirectory? directory, TrustFacts facts) : IAsyncDisposable
+internal sealed class RunningRelay(
+    LoopbackListener listener, SessionToken token, RelayStatus status, RelayDirectory? directory, IReadOnlyList<IAsyncDisposable> stores, TrustFacts facts) : IAsyncDisposable
 {
     /// <summary>The port on 127.0.0.1.</summary>
     public int Port => listener.Port;
@@ -37,6 +39,7 @@ internal sealed class RunningRelay(LoopbackListener listener, SessionToken token
     {
         await listener.DisposeAsync();
         token.Dispose();
+        foreach (var store in stores) await store.DisposeAsync();
         directory?.Dispose();
     }
 }

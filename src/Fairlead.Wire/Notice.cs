@@ -5,7 +5,7 @@ namespace Fairlead.Wire;
 
 /// <summary>
 /// What a gateway tells the relay about a request that it refused, or that failed, inside the TLS of a tunnel. It is the sentence that the tool was given,
-/// and never holds a query string, a header's value or a body. Coded as a small JSON object, so that an operator can read it off the wire's logs.
+/// and never holds a query string, a body, or a header's value but a Host that is not the tunnel's. Coded as a small JSON object, so that it can be read without a decoder.
 /// </summary>
 /// <param name="Kind">Which hop it was.</param>
 /// <param name="Host">The destination, <c>host:port</c>.</param>

@@ -49,13 +49,22 @@ internal sealed record GatewayFacts(string Address, string? Version, string? Egr
 /// <param name="CaBundleSha256">What it held when it was written, in lower-case hexadecimal digits.</param>
 /// <param name="NoProxy">The hosts that tools reach directly.</param>
 /// <param name="Stores">The files written for tools that no variable can tell: name to path.</param>
+/// <param name="Installed">Stores of others that hold the CA while the relay runs: <c>system</c>, <c>browsers</c>.</param>
 /// <param name="Conflicts">Settings of the user's that win over the relay's; never their values.</param>
-internal sealed record TrustReport(string CaBundle, string CaBundleSha256, string NoProxy, IReadOnlyDictionary<string, string> Stores, IReadOnlyList<Conflict> Conflicts)
+internal sealed record TrustReport(
+    string CaBundle, string CaBundleSha256, string NoProxy, IReadOnlyDictionary<string, string> Stores, IReadOnlyList<string> Installed, IReadOnlyList<Conflict> Conflicts)
 {
-    public static TrustReport None { get; } = new("", "", "", new Dictionary<string, string>(), []);
+    public static TrustReport None { get; } = new("", "", "", new Dictionary<string, string>(), [], []);
 
-    public static TrustReport Of(TrustFacts facts) =>
-        new(facts.CaBundle, HashOf(facts.CaBundle), facts.NoProxy, facts.Files, Trust.Conflicts.Find(facts));
+    /// <param name="facts">What tools are told.</param>
+    /// <param name="installed">The stores of others that hold the CA.</param>
+    public static TrustReport Of(TrustFacts facts, IReadOnlyList<IAsyncDisposable> installed) => new(
+        facts.CaBundle,
+        HashOf(facts.CaBundle),
+        facts.NoProxy,
+        facts.Files,
+        [.. installed.Select(store => store is SystemTrust ? "system" : "browsers")],
+        Trust.Conflicts.Find(facts));
 
     /// <summary>SHA-256 of a file, or empty when it cannot be read.</summary>
     public static string HashOf(string file)

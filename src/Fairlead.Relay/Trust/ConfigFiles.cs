@@ -43,10 +43,17 @@ internal static class ConfigFiles
     /// <summary>The settings in lines.</summary>
     public static IEnumerable<ConfigSetting> Parse(IEnumerable<string> lines)
     {
-        var (section, number) = ("", 0);
+        var (section, number, isXmlComment) = ("", 0, false);
         foreach (var line in lines.Select(line => line.Trim()))
         {
             number++;
+            isXmlComment |= line.StartsWith("<!--", StringComparison.Ordinal);
+            if (isXmlComment)
+            {
+                isXmlComment = !line.Contains("-->", StringComparison.Ordinal);
+                continue;
+            }
+
             if (line.Length == 0 || line[0] is '#' or ';' or '!') continue;
             if (line[0] == '[' && line.IndexOf(']', StringComparison.Ordinal) is > 0 and var end)
             {
@@ -55,7 +62,8 @@ internal static class ConfigFiles
                 continue;
             }
 
-            if (line[0] == '<') yield return new ConfigSetting(number, line, "");
+            // Of XML the element's beginning, without a value, which may be a secret.
+            if (line[0] == '<') yield return new ConfigSetting(number, line.Split(" value=")[0].Split('>') is [var element, _, ..] ? $"{element}>" : line.Split(" value=")[0], "");
             else yield return Setting(number, section, line.TrimStart('-', ' '), line);
         }
     }

@@ -27,8 +27,8 @@ internal static class JavaTools
 
     private static readonly string[] Properties = ["*javax.net.ssl.truststore*", "*https.proxyhost*", "*https.proxyport*", "*http.nonproxyhosts*"];
 
-    private const string Probe17 =
-        "class P{public static void main(String[] a)throws Exception{new java.net.URL(\"" + Probe.Url + "\").openStream().readAllBytes();}}";
+    private const string ProbeProgram =
+        "class Probe{public static void main(String[] a)throws Exception{new java.net.URL(\"" + Probe.Url + "\").openStream().readAllBytes();}}";
 
     public static readonly IReadOnlyList<Tool> All =
     [
@@ -46,7 +46,7 @@ internal static class JavaTools
                      "JDK_JAVA_OPTIONS=*-Djavax.net.ssl.trustStore*", "JDK_JAVA_OPTIONS=*-Dhttps.proxy*", "_JAVA_OPTIONS=*-Djavax.net.ssl.trustStore*", "_JAVA_OPTIONS=*-Dhttps.proxy*"],
                     "Java takes your property in place of the relay's.", "Remove the property from the variable."),
             ],
-            Probe = new("--source", "11", "/dev/stdin") { Input = Probe17 },
+            Probe = new("--source", "11", Probe.InputFile) { Input = ProbeProgram },
             Note = "Every JVM says `Picked up JAVA_TOOL_OPTIONS` on stderr. A program that opens its own trust store (`cacerts`) or builds its client with a proxy of its own is not reached.",
         },
         new()

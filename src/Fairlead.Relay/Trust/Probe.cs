@@ -7,7 +7,10 @@ internal sealed record Probe(params string[] Arguments)
     /// <summary>What is asked for.</summary>
     public const string Url = "https://fairlead.test/";
 
-    /// <summary>What the tool finds on its standard input. Default nothing.</summary>
+    /// <summary>Stands in the arguments for the path of a file that holds <see cref="Input"/>: Java runs no program from a pipe.</summary>
+    public const string InputFile = "{input}";
+
+    /// <summary>What the tool finds on its standard input, or in the file that <see cref="InputFile"/> stands for. Default nothing.</summary>
     public string Input { get; init; } = "";
 
     /// <summary>

@@ -6,7 +6,7 @@ namespace Fairlead.Relay.Trust;
 internal static class ScriptingTools
 {
     // It stays: a Node.js that is told to load a file that is gone does not start.
-    private static readonly GeneratedFile NodeProxy = new("node-proxy.cjs", "makes an older Node.js use the proxy", facts => WrittenFiles.Resource("node-proxy.cjs", facts)) { Stays = true };
+    private static readonly GeneratedFile NodeProxy = new("node-proxy.cjs", "makes `fetch` and `https` of Node.js use the proxy", facts => WrittenFiles.Resource("node-proxy.cjs", facts)) { Stays = true };
 
     private static readonly Variable NodeOptions = Variable.Of("NODE_OPTIONS", "`--require` of `node-proxy.cjs`, before the user's own", facts =>
         facts.Files.TryGetValue(NodeProxy.Name, out var file) ? NodeOptionsWith(file, facts.Original("NODE_OPTIONS")) : null);
@@ -34,7 +34,7 @@ internal static class ScriptingTools
             Files = [NodeProxy],
             Conflicts = [ConflictRule.InEnvironment(["NODE_TLS_REJECT_UNAUTHORIZED=0"], "Node.js checks no certificate: whoever answers is trusted.", "Unset the variable.")],
             Probe = new("-e", $"fetch('{Probe.Url}').then(a=>a.ok?a.text():process.exit(1),()=>process.exit(1))"),
-            Note = "From 22.21 and 24.5 on Node.js reads the proxy itself; for older ones `fetch` and `https` are helped. A program that opens its own connections (`http2`, `ws`) is not reached.",
+            Note = "From 10 on; 22.21 and 24.5 read the proxy themselves but for agents that a program makes (and 22 warns that this is experimental). A program that opens its own connections (`http2`, `ws`) is not reached.",
         },
         new()
         {

@@ -1,5 +1,6 @@
-// Written by `fairlead` and loaded by NODE_OPTIONS. It makes https and fetch of a Node.js that cannot do so by itself (before 22.21 and 24.5) use the
-// proxy in HTTPS_PROXY, except for the hosts in NO_PROXY. Whatever goes wrong in here leaves Node.js as it was.
+// Written by `fairlead` and loaded by NODE_OPTIONS. It makes https and fetch of Node.js use the proxy in HTTPS_PROXY, except for the hosts in NO_PROXY.
+// From 22.21 and 24.5 on Node.js does so by itself, but for agents that a program makes. Whatever goes wrong in here leaves Node.js as it was; the syntax is that of Node.js 10,
+// since a file that does not parse would keep it from starting.
 'use strict';
 try {
   install();
@@ -7,13 +8,14 @@ try {
 
 function install() {
   const mark = Symbol.for('fairlead.node-proxy');
-  if (process.allowedNodeEnvironmentFlags.has('--use-env-proxy') || globalThis[mark]) return;
+  if (global[mark]) return;
+  const isBuiltIn = process.env.NODE_USE_ENV_PROXY === '1' && process.allowedNodeEnvironmentFlags.has('--use-env-proxy');
   const text = process.env.https_proxy || process.env.HTTPS_PROXY;
   if (!text) return;
   const proxy = new URL(text);
   if (proxy.protocol !== 'http:' || proxy.hostname !== '127.0.0.1') return; // somebody else's proxy
-  Object.defineProperty(globalThis, mark, { value: true });
-  const direct = parseNoProxy(process.env.no_proxy ?? process.env.NO_PROXY ?? '');
+  Object.defineProperty(global, mark, { value: true });
+  const direct = parseNoProxy(process.env.no_proxy || process.env.NO_PROXY || '');
   const https = require('https');
 
   // Asks the proxy for a tunnel; calls back with an error, or with a socket that leads to the host.
@@ -39,8 +41,9 @@ function install() {
 
   const connect = https.Agent.prototype.createConnection;
   https.Agent.prototype.createConnection = function createConnection(options, callback) {
-    const usable = options !== null && typeof options === 'object' && typeof callback === 'function' && !options.socket && !options.socketPath;
-    if (!usable || isDirect(direct, options.host, options.port)) return connect.apply(this, arguments);
+    const isPlain = options !== null && typeof options === 'object' && typeof callback === 'function' && !options.socket && !options.socketPath;
+    const hasProxy = this && this.options && this.options.proxyEnv;
+    if (!isPlain || hasProxy || isDirect(direct, options.host, options.port)) return connect.apply(this, arguments);
     tunnel(options.host || 'localhost', options.port || 443, (error, socket) => {
       if (error) return callback(error);
       try {
@@ -53,27 +56,27 @@ function install() {
   };
 
   // fetch is loaded at its first use, and only then has an agent that ours can be made of.
-  const original = globalThis.fetch;
-  if (typeof original !== 'function') return;
+  const original = global.fetch;
+  if (isBuiltIn || typeof original !== 'function') return;
   const dispatcher = Symbol.for('undici.globalDispatcher.1');
   const wrapped = function fetch(input, init = undefined) {
-    if (globalThis.fetch === wrapped) globalThis.fetch = original;
+    if (global.fetch === wrapped) global.fetch = original;
     try {
       useTunnels();
     } catch {}
     return original(input, init);
   };
-  let done = globalThis[dispatcher] !== undefined; // somebody else chose already
+  let done = global[dispatcher] !== undefined; // somebody else chose already
   function useTunnels() {
     if (done) return;
     done = true;
-    if (globalThis[dispatcher] !== undefined) return;
-    void globalThis.Response; // loads it
-    const Agent = globalThis[dispatcher]?.constructor;
-    if (Agent?.name !== 'Agent') return;
+    if (global[dispatcher] !== undefined) return;
+    void global.Response; // loads it
+    const Agent = global[dispatcher] && global[dispatcher].constructor;
+    if (!Agent || Agent.name !== 'Agent') return;
     const tls = require('tls');
     const net = require('net');
-    globalThis[dispatcher] = new Agent({
+    global[dispatcher] = new Agent({
       connect({ protocol, hostname, port, servername }, callback) {
         const secure = protocol === 'https:';
         const host = hostname.replace(/^\[|\]$/g, '');
@@ -83,7 +86,7 @@ function install() {
           const options = { servername: name, ALPNProtocols: ['http/1.1'] };
           const stream = secure ? tls.connect(socket ? { ...options, socket } : { ...options, host, port: number }) : net.connect({ host, port: number });
           const fail = error => callback(error);
-          stream.setNoDelay?.(true);
+          stream.setNoDelay(true);
           stream.once('error', fail);
           stream.once(secure ? 'secureConnect' : 'connect', () => {
             stream.removeListener('error', fail);
@@ -95,7 +98,7 @@ function install() {
       },
     });
   }
-  Object.defineProperty(globalThis, 'fetch', { configurable: true, enumerable: true, writable: true, value: wrapped });
+  Object.defineProperty(global, 'fetch', { configurable: true, enumerable: true, writable: true, value: wrapped });
 }
 
 // Names stand for themselves and for what is below them, `.name` and `*.name` likewise; addresses, IPv4 blocks, ports, `*`.

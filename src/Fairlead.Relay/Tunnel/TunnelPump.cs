@@ -44,15 +44,18 @@ internal sealed class TunnelPump(Socket tool, TunnelStream tunnel, TimeSpan idle
     /// <summary>For the log: how the tunnel ended.</summary>
     public string Outcome { get; private set; } = "ended";
 
-    /// <summary>What the gateway answered CONNECT, when it was no 200.</summary>
-    public ConnectRefusal? Refusal { get; private set; }
+    /// <summary>Is told what the gateway answered CONNECT, when it was no 200, before the tool has it.</summary>
+    public required Action<ConnectRefusal> Refused { get; init; }
+
+    /// <summary>True when the gateway answered something else than 200.</summary>
+    public bool WasRefused { get; private set; }
 
     /// <summary>True when it was cut since nothing moved.</summary>
     public bool WasIdle { get; private set; }
 
     /// <summary>The state of a pump whose tunnel broke before it could run.</summary>
     public static TunnelPump BrokenAtOnce(Socket tool, TunnelStream tunnel, TimeProvider time, string problem) =>
-        new(tool, tunnel, Timeout.InfiniteTimeSpan, time) { _up = PumpEnd.TunnelBroke, _down = PumpEnd.TunnelBroke, Outcome = problem };
+        new(tool, tunnel, Timeout.InfiniteTimeSpan, time) { Refused = _ => { }, _up = PumpEnd.TunnelBroke, _down = PumpEnd.TunnelBroke, Outcome = problem };
 
     /// <summary>Runs until both directions have ended. Never throws.</summary>
     /// <param name="stopping">Cuts both.</param>
@@ -203,7 +206,12 @@ internal sealed class TunnelPump(Socket tool, TunnelStream tunnel, TimeSpan idle
             for (var next = await ReadFirstAsync(cancellationToken); next is { } chunk; next = await tunnel.ReadChunkAsync(cancellationToken))
             {
                 if (chunk.IsConnect) throw new ProtocolException("expected no CONNECT from the gateway");
-                if (BytesToTool == 0) Refusal = ConnectRefusal.Read(chunk.Data.Span);
+                if (BytesToTool == 0 && ConnectRefusal.Read(chunk.Data.Span) is { } refusal)
+                {
+                    WasRefused = true;
+                    Refused(refusal);
+                }
+
                 for (var data = chunk.Data; !data.IsEmpty;)
                 {
                     var bytes = await tool.SendAsync(data, cancellationToken);

@@ -1,4 +1,4 @@
-using Fairlead.Relay;
+using Fairlead.Relay.Startup;
 
 namespace Fairlead.Tests.Relay;
 

@@ -1,6 +1,4 @@
-using Fairlead.Relay.Startup;
-
-namespace Fairlead.Relay;
+namespace Fairlead.Relay.Startup;
 
 /// <summary>Finds a program as execvp does (POSIX exec), and only so: .NET would look into its own and the current directory first.</summary>
 internal static class CommandLookup
