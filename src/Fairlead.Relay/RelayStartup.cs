@@ -135,7 +135,7 @@ internal sealed class RelayStartup(IReadOnlyDictionary<string, string> environme
     {
         try
         {
-            var directory = RelayDirectory.Create(stateDirectory);
+            var directory = RelayDirectory.Create(stateDirectory, RelayDirectory.ForEveryone);
             facts = directory.Write(facts, log.Warning);
             return directory;
         }

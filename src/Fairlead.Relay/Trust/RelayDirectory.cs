@@ -11,24 +11,29 @@ namespace Fairlead.Relay.Trust;
 /// </summary>
 internal sealed class RelayDirectory : IDisposable
 {
+    /// <summary>Where files that stay are for every user, when root's home is closed to others.</summary>
+    public const string ForEveryone = "/run/fairlead";
+
     private const string LockName = "lock";
     private const UnixFileMode PublicFile = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
     private const UnixFileMode PrivateFile = UnixFileMode.UserRead | UnixFileMode.UserWrite;
     private const UnixFileMode Traversable = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
     private const UnixFileMode Readable = Traversable | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
 
-    private readonly string _stateDirectory;
+    private readonly string _staying;
     private readonly FileStream _lock;
 
-    private RelayDirectory(string stateDirectory, string path, FileStream held) => (_stateDirectory, Path, _lock) = (stateDirectory, path, held);
+    private RelayDirectory(string staying, string path, FileStream held) => (_staying, Path, _lock) = (staying, path, held);
 
     /// <summary>Its absolute path.</summary>
     public string Path { get; }
 
     /// <summary>Makes the directory, and the state directory with it; removes those of relays that died.</summary>
+    /// <param name="stateDirectory">Below which it is made.</param>
+    /// <param name="forEveryone">Where a file that stays goes when other users cannot come to the state directory, and this user is root.</param>
     /// <exception cref="IOException">It cannot be made.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be made.</exception>
-    public static RelayDirectory Create(string stateDirectory)
+    public static RelayDirectory Create(string stateDirectory, string forEveryone)
     {
         Directory.CreateDirectory(stateDirectory, Traversable);
         Sweep(stateDirectory);
@@ -36,7 +41,9 @@ internal sealed class RelayDirectory : IDisposable
         var path = System.IO.Path.Combine(stateDirectory, name);
         LibC.MakeDirectory(path);
         File.SetUnixFileMode(path, Readable); // whatever the umask says: tools may run as another user
-        return new RelayDirectory(stateDirectory, path, new FileStream(System.IO.Path.Combine(path, LockName), FileMode.CreateNew, FileAccess.Write, FileShare.None));
+        // Root's child may become another user, and a Node.js that cannot read the file that it is told to load does not start.
+        var staying = Environment.IsPrivilegedProcess && !WrittenFiles.IsReachableByOthers(path) ? forEveryone : stateDirectory;
+        return new RelayDirectory(staying, path, new FileStream(System.IO.Path.Combine(path, LockName), FileMode.CreateNew, FileAccess.Write, FileShare.None));
     }
 
     /// <summary>Writes what the tools of the table need.</summary>
@@ -47,10 +54,11 @@ internal sealed class RelayDirectory : IDisposable
     {
         foreach (var file in Tools.All.SelectMany(tool => tool.Files).Distinct())
         {
-            var path = System.IO.Path.Combine(file.Stays ? _stateDirectory : Path, file.Name);
+            var path = System.IO.Path.Combine(file.Stays ? _staying : Path, file.Name);
             try
             {
                 if (file.Content(facts) is not { } content) continue;
+                if (file.Stays) Directory.CreateDirectory(_staying, Readable);
                 Replace(path, content, file.IsPrivate(facts) ? PrivateFile : PublicFile);
                 facts = facts with { Files = new Dictionary<string, string>(facts.Files) { [file.Name] = path } };
             }

@@ -35,13 +35,8 @@ internal static class WrittenFiles
             .Replace("{proxy}", facts.Proxy, StringComparison.Ordinal).Replace("{bundle}", facts.CaBundle, StringComparison.Ordinal));
     }
 
-    private static string UsersWgetRc(TrustFacts facts)
-    {
-        var path = facts.Original("WGETRC") ?? Path.Combine(facts.Home, ".wgetrc");
-        return File.Exists(path) ? File.ReadAllText(path) : "";
-    }
-
-    private static bool IsReachableByOthers(string path)
+    /// <summary>True when every user can come to a file, as far as the directories above it go.</summary>
+    public static bool IsReachableByOthers(string path)
     {
         for (var directory = Path.GetDirectoryName(path); directory is not null; directory = Path.GetDirectoryName(directory))
         {
@@ -49,5 +44,11 @@ internal static class WrittenFiles
         }
 
         return true;
+    }
+
+    private static string UsersWgetRc(TrustFacts facts)
+    {
+        var path = facts.Original("WGETRC") ?? Path.Combine(facts.Home, ".wgetrc");
+        return File.Exists(path) ? File.ReadAllText(path) : "";
     }
 }

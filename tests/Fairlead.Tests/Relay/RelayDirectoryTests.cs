@@ -16,7 +16,7 @@ public sealed class RelayDirectoryTests : IDisposable
     public void A_running_relay_has_a_directory_that_others_may_read_and_that_goes_with_it()
     {
         var facts = Facts();
-        using (var directory = RelayDirectory.Create(State))
+        using (var directory = RelayDirectory.Create(State, State))
         {
             facts = directory.Write(facts, _warnings.Add);
 
@@ -33,13 +33,13 @@ public sealed class RelayDirectoryTests : IDisposable
     [Fact]
     public void The_next_relay_removes_what_a_dead_one_left_and_nothing_of_a_living_one()
     {
-        using var alive = RelayDirectory.Create(State);
+        using var alive = RelayDirectory.Create(State, State);
         var dead = Directory.CreateDirectory(Path.Combine(State, "relay-1-dead00")).FullName;
         File.WriteAllText(Path.Combine(dead, "lock"), "");
         File.WriteAllText(Path.Combine(dead, "wgetrc"), "");
         var unknown = Directory.CreateDirectory(Path.Combine(State, "relay-of-somebody")).FullName;
 
-        using var next = RelayDirectory.Create(State);
+        using var next = RelayDirectory.Create(State, State);
 
         Assert.False(Directory.Exists(dead));
         Assert.True(Directory.Exists(alive.Path));
@@ -53,7 +53,7 @@ public sealed class RelayDirectoryTests : IDisposable
         Directory.CreateDirectory(State);
         File.CreateSymbolicLink(Path.Combine(State, "node-proxy.cjs"), victim);
 
-        using var directory = RelayDirectory.Create(State);
+        using var directory = RelayDirectory.Create(State, State);
         directory.Write(Facts(), _warnings.Add);
 
         Assert.Equal("untouched", File.ReadAllText(victim));
@@ -61,10 +61,22 @@ public sealed class RelayDirectoryTests : IDisposable
     }
 
     [Fact]
+    public void What_stays_is_where_a_child_of_root_finds_it_as_another_user()
+    {
+        if (!Environment.IsPrivilegedProcess) Assert.Skip("only root's child can become another user");
+        using var directory = RelayDirectory.Create(State, _files.PathOf("everyone"));
+
+        var path = directory.Write(Facts(), _warnings.Add).Files["node-proxy.cjs"];
+
+        Assert.Equal(_files.PathOf("everyone/node-proxy.cjs"), path); // the test's own directory has mode 0700
+        Assert.Equal(("755", "644"), (Mode(_files.PathOf("everyone")), Mode(path)));
+    }
+
+    [Fact]
     public void A_wgetrc_that_repeats_the_users_is_private_and_ours_is_behind_it()
     {
         _files.Write(".wgetrc", "password = FAKE\n");
-        using var directory = RelayDirectory.Create(State);
+        using var directory = RelayDirectory.Create(State, State);
 
         var path = directory.Write(Facts(), _warnings.Add).Files["wgetrc"];
 
@@ -75,7 +87,7 @@ public sealed class RelayDirectoryTests : IDisposable
     [Fact]
     public void A_file_that_cannot_be_made_is_one_warning_and_its_tool_does_without()
     {
-        using var directory = RelayDirectory.Create(State);
+        using var directory = RelayDirectory.Create(State, State);
 
         var facts = directory.Write(Facts() with { CaBundle = _files.PathOf("missing/bundle") }, _warnings.Add);
 
@@ -87,7 +99,7 @@ public sealed class RelayDirectoryTests : IDisposable
     [Fact]
     public void The_page_for_agents_names_what_the_gateway_sends()
     {
-        using var directory = RelayDirectory.Create(State);
+        using var directory = RelayDirectory.Create(State, State);
         var facts = directory.Write(Facts(), _warnings.Add);
 
         var page = File.ReadAllText(ChildEnvironment.For(facts).Single(variable => variable.Name == "FAIRLEAD_HELP").Value);
