@@ -54,6 +54,7 @@ internal static class ChildCommand
     {
         // .NET ignores SIGPIPE, and a child inherits that: `yes | head` would end with an error in place of a signal. No tool uses the relay yet.
         LibC.IgnoreBrokenPipe(false);
+        CoreFiles.Restore();
         try
         {
             child.StartInfo = Describe(program, arguments, environment);
@@ -68,6 +69,7 @@ internal static class ChildCommand
         finally
         {
             LibC.IgnoreBrokenPipe(true);
+            _ = CoreFiles.ForbidForGood();
         }
     }
 

@@ -178,7 +178,7 @@ internal sealed class ConnectSession(GatewayDialer dialer, string sessionId, Ses
             credentials[user.Length] = (byte)':';
             token.Reveal().CopyTo(credentials.AsMemory(user.Length + 1));
             ConnectRequest.Write(head, target, credentials);
-            await tunnel.WriteAsync(head.WrittenMemory, stopping);
+            await tunnel.WriteSecretAsync(head.WrittenMemory, stopping);
         }
         finally
         {

@@ -12,6 +12,12 @@ internal sealed class RelayLog(TextWriter output, bool isVerbose)
     /// <summary>Something an operator asked for or should know; nothing is wrong.</summary>
     public void Notice(string text) => Write(text);
 
+    /// <summary>Something that helps who looks for it; only with --verbose.</summary>
+    public void Detail(string text)
+    {
+        if (isVerbose) Write(text);
+    }
+
     /// <summary>Something an operator should look at.</summary>
     public void Warning(string text) => Write($"warning: {text}");
 

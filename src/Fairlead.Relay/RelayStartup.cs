@@ -24,6 +24,8 @@ namespace Fairlead.Relay;
 /// <param name="time">The clock of every limit.</param>
 internal sealed class RelayStartup(IReadOnlyDictionary<string, string> environment, RelayLog log, TimeProvider time)
 {
+    private const string HardeningStep = "step 3 (process hardening)";
+
     /// <summary>Runs the six steps. Where one fails, nothing is left running; a token file is left as it was.</summary>
     /// <param name="options">What to do.</param>
     /// <param name="cancellationToken">Gives up.</param>
@@ -37,11 +39,13 @@ internal sealed class RelayStartup(IReadOnlyDictionary<string, string> environme
             if (options.VariableProblem is { } problem) throw new StepException(problem, "Correct the variable.");
             var target = RequireTarget(options.Gateway, options.SessionId!);
 
-            // 2. The token; nobody may be reading along.
-            step = "step 3 (process hardening)";
+            // 2. The token; nobody may be reading along. What of step 3 needs no token is done before it is here.
+            step = HardeningStep;
             ProcessHardening.RefuseTracer();
+            Harden();
             step = "step 2 (session token)";
-            var token = TokenFile.Read(options.TokenFile);
+            var token = TokenFile.Read(options.TokenFile, out var weakness);
+            if (weakness is not null) log.Warning($"{step}: {weakness}");
             return await ServeAsync(options, target, token, removesTokenFile: true, cancellationToken);
         }
         catch (StepException e)
@@ -59,6 +63,7 @@ internal sealed class RelayStartup(IReadOnlyDictionary<string, string> environme
         try
         {
             var target = RequireTarget(options.Gateway, options.SessionId ?? "");
+            Harden();
             return await ServeAsync(options, target, token, removesTokenFile: false, cancellationToken);
         }
         catch (StepException e)
@@ -72,12 +77,11 @@ internal sealed class RelayStartup(IReadOnlyDictionary<string, string> environme
         RelayOptions options, RelayTarget target, SessionToken token, bool removesTokenFile, CancellationToken cancellationToken)
     {
         LoopbackListener? listener = null;
-        var step = "step 3 (process hardening)";
+        var step = HardeningStep;
         var isStarted = false;
         try
         {
-            // 3. The process: no dumps, no swap, and no trust that came with the environment.
-            if (ProcessHardening.ForbidDumping() is { } weakness) log.Warning($"{step}: {weakness}");
+            // 3. The process: no swap, and no trust that came with the environment.
             if (token.KeepInMemory() is { } swappable) log.Warning($"{step}: {swappable}");
             ProcessHardening.ForgetInheritedTrust();
 
@@ -113,6 +117,13 @@ internal sealed class RelayStartup(IReadOnlyDictionary<string, string> environme
                 token.Dispose();
             }
         }
+    }
+
+    private void Harden()
+    {
+        if (ProcessHardening.WasReadable)
+            log.Detail("this program's file can be read by its user, whose other processes could open our memory while we started: install it root-owned with mode 0711");
+        foreach (var weakness in ProcessHardening.ForbidDumping()) log.Warning($"{HardeningStep}: {weakness}");
     }
 
     private static RelayTarget RequireTarget(string? gateway, string sessionId)
