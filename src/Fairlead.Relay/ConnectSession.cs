@@ -11,7 +11,7 @@ namespace Fairlead.Relay;
 /// <summary>
 /// STORY 2: one tool's connection, from its CONNECT to its end.
 /// <list type="number">
-/// <item>Read the head; anything but a CONNECT is answered here.</item>
+/// <item>Whose is it? Then read the head; anything but a CONNECT is answered here.</item>
 /// <item>Open a tunnel to the gateway.</item>
 /// <item>Hand over: the head with the session's credentials, then the bytes that came behind the tool's head.</item>
 /// <item>Pump both ways at once.</item>
@@ -21,9 +21,10 @@ namespace Fairlead.Relay;
 /// <param name="dialer">The way to the gateway.</param>
 /// <param name="sessionId">The user name of the second authentication.</param>
 /// <param name="token">The bearer token, and the password of the second authentication.</param>
+/// <param name="peers">Who may connect.</param>
 /// <param name="log">Takes a line for each tunnel.</param>
 /// <param name="time">The clock of the limits.</param>
-internal sealed class ConnectSession(GatewayDialer dialer, string sessionId, SessionToken token, RelayLog log, TimeProvider time)
+internal sealed class ConnectSession(GatewayDialer dialer, string sessionId, SessionToken token, LocalPeer peers, RelayLog log, TimeProvider time)
 {
     private static readonly TimeSpan HeadLimit = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan OpenLimit = TimeSpan.FromSeconds(10);
@@ -51,7 +52,14 @@ internal sealed class ConnectSession(GatewayDialer dialer, string sessionId, Ses
     {
         tool.NoDelay = true;
 
-        // 1. The head.
+        // 1. Who calls, and the head.
+        if (peers.WhyRefused(tool) is { } refusal)
+        {
+            log.Tunnel("(none)", $"403, {refusal}", 0, 0);
+            await LocalAnswer.SendAsync(tool, $"HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\nfairlead: {refusal}.\n", stopping);
+            return;
+        }
+
         if (await ReadHeadAsync(tool, stopping) is not var (request, early)) return;
 
         // 2. The tunnel. Nothing is established yet, so a failure can be told in words.

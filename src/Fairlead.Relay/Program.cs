@@ -18,6 +18,8 @@ internal static class Program
     private static readonly Option<string?> Fail = Text("--fail", "open|closed", "When the proxy cannot be had: run the command without it, or start nothing (exit 78). Default open. [FAIRLEAD_FAIL]");
     private static readonly Option<string?> StateDirectory = Text("--state-dir", "DIR", "Where `relay` leaves the environment for `env`. Default ~/.fairlead. [FAIRLEAD_STATE_DIR]");
     private static readonly Option<int?> MaxTunnels = new("--max-tunnels") { HelpName = "N", Description = "Tunnels open at a time; the next is answered 503. Default 1024." };
+    private static readonly Option<string?> OnlyUid = Text("--only-uid", "UID[,UID]", "Only these users' connections are served; others are answered 403. [FAIRLEAD_ONLY_UID]");
+    private static readonly Option<bool> OnlyDescendants = new("--only-descendants") { Description = "Only connections of what the command started are served; others are answered 403. [FAIRLEAD_ONLY_DESCENDANTS=1]" };
     private static readonly Option<bool> Verbose = new("--verbose") { Description = "One line on stderr for each tunnel." };
     private static readonly Option<string?> Local = Text("--local", "FILE", "Start a fairlead-gateway with this configuration for the command alone. Nothing is started when that fails.");
     private static readonly Option<string?> Session = Text("--session", "ID", "With --local: which session of the configuration to be.");
@@ -51,9 +53,9 @@ internal static class Program
 
     private static RootCommand Describe(Dictionary<string, string> environment)
     {
-        Option[] shared = [Gateway, GatewayCa, SessionId, TokenFile, CaBundle, Port, NoProxyAdd, NoProxySet, Fail, StateDirectory, MaxTunnels, Verbose];
+        Option[] shared = [Gateway, GatewayCa, SessionId, TokenFile, CaBundle, Port, NoProxyAdd, NoProxySet, Fail, StateDirectory, MaxTunnels, OnlyUid, Verbose];
 
-        var run = new Command("run", "Runs one command with the proxy: starts a relay, gives the command its environment, and ends with the command's exit code.") { CommandLine, Local, Session };
+        var run = new Command("run", "Runs one command with the proxy: starts a relay, gives the command its environment, and ends with the command's exit code.") { CommandLine, Local, Session, OnlyDescendants };
         run.SetAction((parsed, cancellationToken) =>
         {
             var options = RelayOptions.From(Flags(parsed), environment);
@@ -71,6 +73,8 @@ internal static class Program
         relay.SetAction((parsed, cancellationToken) =>
         {
             var options = RelayOptions.From(Flags(parsed), environment);
+            // Whose descendants? What this process starts is nobody; what its parent is, differs from one supervisor to the next.
+            if (options.OnlyDescendants) throw new OptionException("FAIRLEAD_ONLY_DESCENDANTS: goes with `fairlead run`; `fairlead relay` starts no command. --only-uid (FAIRLEAD_ONLY_UID) can be used here");
             StartOver(options, isLocal: false, environment);
             return new RelayVerb(environment, new RelayLog(StandardError, parsed.GetValue(Verbose))).RunAsync(options, parsed.GetValue(EnvironmentFile), cancellationToken);
         });
@@ -113,6 +117,8 @@ internal static class Program
         Fail = parsed.GetValue(Fail),
         StateDirectory = parsed.GetValue(StateDirectory),
         MaxTunnels = parsed.GetValue(MaxTunnels),
+        OnlyUid = parsed.GetValue(OnlyUid),
+        OnlyDescendants = parsed.CommandResult.Command.Options.Contains(OnlyDescendants) && parsed.GetValue(OnlyDescendants),
     };
 
     private static string Name(ParseResult parsed) => parsed.CommandResult.Command is RootCommand ? "fairlead" : $"fairlead {parsed.CommandResult.Command.Name}";

@@ -25,4 +25,7 @@ internal sealed record RelayFlags
 
     public int? MaxTunnels { get; init; }
 
+    public string? OnlyUid { get; init; }
+
+    public bool OnlyDescendants { get; init; }
 }

@@ -92,9 +92,10 @@ internal sealed class RelayStartup(IReadOnlyDictionary<string, string> environme
             step = "step 4 (CA bundle)";
             if (CaBundle.Write(options.CaBundle, certificates, options.SystemBundles) is { } lack) log.Warning(lack);
 
-            // 5. The listener.
+            // 5. The listener. An orphan of the command is still the command's: without us in between it would become a child of init.
+            if (options.OnlyDescendants && OperatingSystem.IsLinux()) _ = LibC.AdoptOrphans();
             step = "step 5 (listen)";
-            var session = new ConnectSession(dialer, target.SessionId, token, log, time);
+            var session = new ConnectSession(dialer, target.SessionId, token, new LocalPeer(options.OnlyUsers, options.OnlyDescendants), log, time);
             listener = Listen(options, session);
 
             // 6. The token file.
