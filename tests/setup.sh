@@ -21,6 +21,10 @@ need java openjdk-17-jdk-headless
 need mvn maven
 need certutil libnss3-tools
 need strace strace
+need setpriv util-linux
+# The relay compiled ahead of time, and the attacker.
+need gcc gcc libc6-dev
+[ -e /usr/include/zlib.h ] || missing+=(zlib1g-dev)
 if command -v python3 >/dev/null && ! python3 -m pip --version >/dev/null 2>&1; then missing+=(python3-pip); fi
 [ -r /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)
 

@@ -56,6 +56,7 @@ internal static class ChildCommand
     {
         // .NET ignores SIGPIPE, and a child inherits that: `yes | head` would end with an error in place of a signal. No tool uses the relay yet.
         LibC.IgnoreBrokenPipe(false);
+        CoreFiles.Restore();
         try
         {
             child.StartInfo = Describe(program, arguments, environment);
@@ -70,6 +71,7 @@ internal static class ChildCommand
         finally
         {
             LibC.IgnoreBrokenPipe(true);
+            _ = CoreFiles.ForbidForGood();
         }
     }
 

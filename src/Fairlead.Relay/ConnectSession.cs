@@ -13,7 +13,7 @@ namespace Fairlead.Relay;
 /// <summary>
 /// STORY 2: one tool's connection, from its CONNECT to its end.
 /// <list type="number">
-/// <item>Read the head; anything but a CONNECT is answered here.</item>
+/// <item>Whose is it? Then read the head; anything but a CONNECT is answered here.</item>
 /// <item>Open a tunnel to the gateway.</item>
 /// <item>Hand over: the head with the session's credentials, then the bytes that came behind the tool's head.</item>
 /// <item>Pump both ways at once.</item>
@@ -25,10 +25,11 @@ namespace Fairlead.Relay;
 /// <param name="token">The bearer token, and the password of the second authentication.</param>
 /// <param name="idleLimit">How long a tunnel may carry no byte.</param>
 /// <param name="status">Is told of each tunnel and of what was refused or failed.</param>
+/// <param name="peers">Who may connect.</param>
 /// <param name="log">Takes a line for each tunnel.</param>
 /// <param name="time">The clock of the limits.</param>
 internal sealed class ConnectSession(
-    TunnelOpener opener, string sessionId, SessionToken token, TimeSpan idleLimit, RelayStatus status, RelayLog log, TimeProvider time)
+    TunnelOpener opener, string sessionId, SessionToken token, TimeSpan idleLimit, RelayStatus status, LocalPeer peers, RelayLog log, TimeProvider time)
 {
     private static readonly TimeSpan HeadLimit = TimeSpan.FromSeconds(10);
 
@@ -55,7 +56,14 @@ internal sealed class ConnectSession(
     {
         tool.NoDelay = true;
 
-        // 1. The head.
+        // 1. Who calls, and the head.
+        if (peers.WhyRefused(tool) is { } refusal)
+        {
+            log.Tunnel("(none)", $"403, {refusal}", 0, 0);
+            await LocalAnswer.SendAsync(tool, $"HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\nfairlead: {refusal}.\n", stopping);
+            return;
+        }
+
         if (await ReadHeadAsync(tool, stopping) is not var (request, early)) return;
         if (status.IsDraining)
         {
@@ -192,7 +200,7 @@ internal sealed class ConnectSession(
             credentials[user.Length] = (byte)':';
             token.Reveal().CopyTo(credentials.AsMemory(user.Length + 1));
             ConnectRequest.Write(head, target, credentials);
-            await tunnel.WriteAsync(head.WrittenMemory, stopping);
+            await tunnel.WriteSecretAsync(head.WrittenMemory, stopping);
         }
         finally
         {

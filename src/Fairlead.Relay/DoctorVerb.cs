@@ -87,8 +87,8 @@ internal sealed class DoctorVerb(IReadOnlyDictionary<string, string> environment
         SessionToken token;
         try
         {
-            token = TokenFile.Read(options.TokenFile);
-            _checks.Add(Check.Ok("token", "its file can be read; it stays"));
+            token = TokenFile.Read(options.TokenFile, out var weakness);
+            _checks.Add(weakness is null ? Check.Ok("token", "its file can be read; it stays") : Check.Warning("token", weakness, "Whoever starts the session writes it with mode 0600."));
         }
         catch (StepException e)
         {

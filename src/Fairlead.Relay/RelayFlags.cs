@@ -34,4 +34,8 @@ internal sealed record RelayFlags
     public bool SystemTrust { get; init; }
 
     public bool BrowserTrust { get; init; }
+
+    public string? OnlyUid { get; init; }
+
+    public bool OnlyDescendants { get; init; }
 }

@@ -25,6 +25,8 @@ namespace Fairlead.Relay;
 /// <param name="time">The clock of every limit.</param>
 internal sealed class RelayStartup(IReadOnlyDictionary<string, string> environment, RelayLog log, TimeProvider time)
 {
+    private const string HardeningStep = "step 3 (process hardening)";
+
     /// <summary>Runs the six steps. Where one fails, nothing is left running; a token file is left as it was.</summary>
     /// <param name="options">What to do.</param>
     /// <param name="cancellationToken">Gives up.</param>
@@ -38,11 +40,13 @@ internal sealed class RelayStartup(IReadOnlyDictionary<string, string> environme
             if (options.VariableProblem is { } problem) throw new StepException(problem, "Correct the variable.");
             var target = RequireTarget(options.Gateway, options.SessionId!);
 
-            // 2. The token; nobody may be reading along.
-            step = "step 3 (process hardening)";
+            // 2. The token; nobody may be reading along. What of step 3 needs no token is done before it is here.
+            step = HardeningStep;
             ProcessHardening.RefuseTracer();
+            Harden();
             step = "step 2 (session token)";
-            var token = TokenFile.Read(options.TokenFile);
+            var token = TokenFile.Read(options.TokenFile, out var weakness);
+            if (weakness is not null) log.Warning($"{step}: {weakness}");
             return await ServeAsync(options, target, token, removesTokenFile: true, cancellationToken);
         }
         catch (StepException e)
@@ -60,6 +64,7 @@ internal sealed class RelayStartup(IReadOnlyDictionary<string, string> environme
         try
         {
             var target = RequireTarget(options.Gateway, options.SessionId ?? "");
+            Harden();
             return await ServeAsync(options, target, token, removesTokenFile: false, cancellationToken);
         }
         catch (StepException e)
@@ -73,12 +78,11 @@ internal sealed class RelayStartup(IReadOnlyDictionary<string, string> environme
         RelayOptions options, RelayTarget target, SessionToken token, bool removesTokenFile, CancellationToken cancellationToken)
     {
         LoopbackListener? listener = null;
-        var step = "step 3 (process hardening)";
+        var step = HardeningStep;
         var isStarted = false;
         try
         {
-            // 3. The process: no dumps, no swap, and no trust that came with the environment.
-            if (ProcessHardening.ForbidDumping() is { } weakness) log.Warning($"{step}: {weakness}");
+            // 3. The process: no swap, and no trust that came with the environment.
             if (token.KeepInMemory() is { } swappable) log.Warning($"{step}: {swappable}");
             ProcessHardening.ForgetInheritedTrust();
 
@@ -90,10 +94,11 @@ internal sealed class RelayStartup(IReadOnlyDictionary<string, string> environme
             step = "step 4 (CA bundle)";
             if (CaBundle.Write(options.CaBundle, certificates, options.SystemBundles) is { } lack) log.Warning(lack);
 
-            // 5. The listener.
+            // 5. The listener. An orphan of the command is still the command's: without us in between it would become a child of init.
+            if (options.OnlyDescendants && OperatingSystem.IsLinux()) _ = LibC.AdoptOrphans();
             step = "step 5 (listen)";
             var status = new RelayStatus(new GatewayFacts(target.Gateway.ToString(), null, egress?.Endpoint.ToString(), options.GatewayCa), target.SessionId, time);
-            var session = new ConnectSession(new TunnelOpener(dialer, options.OpenTimeout, time), target.SessionId, token, options.IdleTimeout, status, log, time);
+            var session = new ConnectSession(new TunnelOpener(dialer, options.OpenTimeout, time), target.SessionId, token, options.IdleTimeout, status, new LocalPeer(options.OnlyUsers, options.OnlyDescendants), log, time);
             listener = Listen(options, session, status);
 
             // 6. The token file.
@@ -165,6 +170,13 @@ internal sealed class RelayStartup(IReadOnlyDictionary<string, string> environme
         foreach (var conflict in conflicts) log.Detail($"conflict, {conflict.Tool}: {HostPort.Printable($"{conflict.Key} ({conflict.Place})")}. {conflict.Consequence} {conflict.Remedy}");
         var first = HostPort.Printable($"{conflicts[0].Key} of {conflicts[0].Tool} ({conflicts[0].Place})");
         log.Notice($"{first}{(conflicts.Count == 1 ? " wins" : $" and {conflicts.Count - 1} more settings win")} over the relay's; `fairlead doctor` or --verbose names all and what to do");
+    }
+
+    private void Harden()
+    {
+        if (ProcessHardening.WasReadable)
+            log.Detail("this program's file can be read by its user, whose other processes could open our memory while we started: install it root-owned with mode 0711");
+        foreach (var weakness in ProcessHardening.ForbidDumping()) log.Warning($"{HardeningStep}: {weakness}");
     }
 
     private static RelayTarget RequireTarget(string? gateway, string sessionId)

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Fairlead.Relay.Startup;
 using Fairlead.Wire;
 
 namespace Fairlead.Relay;
@@ -30,6 +31,8 @@ internal sealed class RelayVerb(IReadOnlyDictionary<string, string> environment,
             stop.Cancel();
         }
 
+        // No command follows that would miss the limit.
+        if (OperatingSystem.IsLinux()) _ = CoreFiles.ForbidForGood();
         try
         {
             switch (await new RelayStartup(environment, log, TimeProvider.System).StartAsync(options, stop.Token))

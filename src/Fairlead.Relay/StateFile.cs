@@ -113,8 +113,8 @@ internal static class StateFile
             var answer = new byte["HTTP/1.1 405".Length];
             var length = 0;
             for (int read = 1; read > 0 && length < answer.Length; length += read) read = await socket.ReceiveAsync(answer.AsMemory(length), limit.Token);
-            // 503 is a relay at its limit.
-            return answer.AsSpan().SequenceEqual("HTTP/1.1 405"u8) || answer.AsSpan().SequenceEqual("HTTP/1.1 503"u8);
+            // 503 is a relay at its limit, 403 one that is not for us; what it tells tools says why.
+            return answer.AsSpan().SequenceEqual("HTTP/1.1 405"u8) || answer.AsSpan().SequenceEqual("HTTP/1.1 503"u8) || answer.AsSpan().SequenceEqual("HTTP/1.1 403"u8);
         }
         catch (Exception e) when (e is SocketException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {

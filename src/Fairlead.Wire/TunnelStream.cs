@@ -162,15 +162,14 @@ public sealed class TunnelStream : Stream
 
     /// <inheritdoc/>
     /// <exception cref="TunnelAbortedException">The tunnel is closed or broken, or this end said that it sends no more data.</exception>
-    public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
-    {
-        while (!buffer.IsEmpty)
-        {
-            var bytes = Math.Min(buffer.Length, Protocol.PreferredChunkBytes);
-            await SendAsync(FrameKind.Binary, buffer[..bytes], isData: true, cancellationToken).ConfigureAwait(false);
-            buffer = buffer[bytes..];
-        }
-    }
+    public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) =>
+        WriteChunksAsync(buffer, isSecret: false, cancellationToken);
+
+    /// <summary>Writes what holds a secret: the copies that framing makes of it are erased once they were handed to the connection.</summary>
+    /// <param name="secret">The caller erases it.</param>
+    /// <param name="cancellationToken">Cancels the write, which breaks the tunnel.</param>
+    /// <exception cref="TunnelAbortedException">The tunnel is closed or broken, or this end said that it sends no more data.</exception>
+    public ValueTask WriteSecretAsync(ReadOnlyMemory<byte> secret, CancellationToken cancellationToken) => WriteChunksAsync(secret, isSecret: true, cancellationToken);
 
     /// <summary>
     /// Says, once, that this end sends no more data. The other direction goes on where <see cref="CarriesHalfClose"/> is true; else the tunnel closes.
@@ -270,6 +269,16 @@ public sealed class TunnelStream : Stream
         base.Dispose(disposing);
     }
 
+    private async ValueTask WriteChunksAsync(ReadOnlyMemory<byte> buffer, bool isSecret, CancellationToken cancellationToken)
+    {
+        while (!buffer.IsEmpty)
+        {
+            var bytes = Math.Min(buffer.Length, Protocol.PreferredChunkBytes);
+            await SendAsync(FrameKind.Binary, buffer[..bytes], isData: true, cancellationToken, isSecret).ConfigureAwait(false);
+            buffer = buffer[bytes..];
+        }
+    }
+
     private void DropAfterEnd(Chunk chunk)
     {
         if (_inputEnded && !chunk.Data.IsEmpty) throw new ProtocolException("expected no data after the end of data");
@@ -340,12 +349,12 @@ public sealed class TunnelStream : Stream
         }
     }
 
-    private async ValueTask SendAsync(FrameKind kind, ReadOnlyMemory<byte> payload, bool isData, CancellationToken cancellationToken)
+    private async ValueTask SendAsync(FrameKind kind, ReadOnlyMemory<byte> payload, bool isData, CancellationToken cancellationToken, bool isSecret = false)
     {
         await _writing.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            await SendLockedAsync(kind, payload, isData, cancellationToken).ConfigureAwait(false);
+            await SendLockedAsync(kind, payload, isData, cancellationToken, isSecret).ConfigureAwait(false);
         }
         finally
         {
@@ -353,7 +362,7 @@ public sealed class TunnelStream : Stream
         }
     }
 
-    private async ValueTask SendLockedAsync(FrameKind kind, ReadOnlyMemory<byte> payload, bool isData, CancellationToken cancellationToken)
+    private async ValueTask SendLockedAsync(FrameKind kind, ReadOnlyMemory<byte> payload, bool isData, CancellationToken cancellationToken, bool isSecret = false)
     {
         if ((_closeSent || _isBroken) && kind == FrameKind.Close) return;
         if (_closeSent || _isBroken) throw new TunnelAbortedException("the tunnel is closed");
@@ -376,7 +385,8 @@ public sealed class TunnelStream : Stream
         {
             // Half a frame on the wire cannot be taken back: whatever followed would be read as its rest.
             if (!isWhole) _isBroken = true;
-            ArrayPool<byte>.Shared.Return(frame);
+            // Masked or not: the key of the mask stands in the frame.
+            ArrayPool<byte>.Shared.Return(frame, clearArray: isSecret);
         }
     }
 

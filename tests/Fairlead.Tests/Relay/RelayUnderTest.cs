@@ -17,7 +17,7 @@ internal sealed class RelayUnderTest : IAsyncDisposable
     {
         IsGatewayNeutral = true,
         SessionId = Session,
-        TokenFile = _files.Write("token", Token + "\n"),
+        TokenFile = _files.WriteSecret("token", Token + "\n"),
         CaBundle = _files.PathOf("ca/bundle.crt"),
         StateDirectory = _files.PathOf("state"),
         // A gateway that is away for good is given up soon.

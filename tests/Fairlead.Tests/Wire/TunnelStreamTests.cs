@@ -78,6 +78,23 @@ public sealed class TunnelStreamTests
         Assert.True(first.IsMasked && second.IsMasked);
     }
 
+    [Theory]
+    [InlineData(TunnelEnd.Relay, false)]
+    [InlineData(TunnelEnd.Gateway, false)]
+    [InlineData(TunnelEnd.Relay, true)]
+    public async Task The_frame_of_a_secret_is_erased_also_when_it_could_not_be_sent(TunnelEnd end, bool fails)
+    {
+        var transport = new ScriptedTransport { WriteFailure = fails ? new IOException("broken") : null };
+        await using var tunnel = new TunnelStream(transport, end, peerKnowsEndOfData: true, TimeProvider.System);
+        var secret = Encoding.ASCII.GetBytes(new string('x', Protocol.PreferredChunkBytes + 1));
+
+        if (fails) await Assert.ThrowsAsync<TunnelAbortedException>(() => tunnel.WriteSecretAsync(secret, Limits.Token).AsTask());
+        else await tunnel.WriteSecretAsync(secret, Limits.Token);
+
+        Assert.Equal(fails ? 1 : 2, transport.WrittenFrom.Count);
+        Assert.All(transport.WrittenFrom, frame => Assert.Equal(-1, frame.Span.IndexOfAnyExcept((byte)0)));
+    }
+
     [Fact]
     public async Task An_empty_write_sends_nothing()
     {
