@@ -1,4 +1,5 @@
 using System.Net;
+using Fairlead.Gateway.Policy;
 using Fairlead.Gateway.Sessions;
 using Fairlead.Gateway.Upstream;
 
@@ -13,6 +14,9 @@ internal sealed record GatewayOptions
     public required string CaDirectory { get; init; }
 
     public required IReadOnlyList<Session> Sessions { get; init; }
+
+    /// <summary>All that are defined, those that no session has included.</summary>
+    public IReadOnlyList<PolicyDefinition> Policies { get; init; } = [];
 
     public required string AuditFile { get; init; }
 

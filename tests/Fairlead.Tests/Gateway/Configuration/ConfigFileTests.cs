@@ -169,6 +169,11 @@ public sealed class ConfigFileTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Broken), DisableDiscoveryEnumeration = true)]
+    [InlineData("policies:\n", "host_sets: { m: [] }\npolicies:\n", "10:17", "the set names no host")]
+    [InlineData("policies:\n", "host_sets: { \"m m\": [a.test] }\npolicies:\n", "10:21", "the name of a host set")]
+    [InlineData("policies:\n", "host_sets: { m: [a b] }\npolicies:\n", "10:18", "'a b': ")]
+    [InlineData("api.test/v1/**\n", "@mirrors/v1/**\n", "13:9", "there is no host set '@mirrors'; host_sets defines none")]
+    [InlineData("  default:\n", "  default:\n    from: nowhere\n", "12:11", "expected credentials, got 'nowhere'")]
     public void A_broken_file_is_refused_with_place_and_reason(string good, string broken, string place, string said)
     {
         Assert.Contains(good, Good, StringComparison.Ordinal);
@@ -197,6 +202,31 @@ public sealed class ConfigFileTests : IDisposable
     [InlineData("{? [a] : b}\n", "expected a text as key, got a list")]
     [InlineData("\0", "the file is empty")]
     public void What_is_no_configuration_at_all_is_refused(string text, string said) => Assert.Contains(said, Refusal(text), StringComparison.Ordinal);
+
+    [Fact]
+    public void A_policy_from_credentials_allows_the_hosts_of_the_sessions_own_credentials_only()
+    {
+        var options = Load(Good.Replace("  default:\n", "  default:\n    from: credentials\n", StringComparison.Ordinal).Replace("credentials: [datadog, github]", "credentials: [github]", StringComparison.Ordinal));
+
+        Assert.Equal("from: credentials (github)", Told("DELETE", "git.test:443"));
+        Assert.Equal("default: deny", Told("DELETE", "x.eu.test:443"));
+        Assert.Equal("allow GET,POST api.test/v1/**", Told("GET", "api.test:443"));
+
+        string Told(string method, string destination)
+        {
+            Assert.True(HostPort.TryParse(destination, out var host, out _));
+            return options.Sessions[0].Policy.Decide(new RequestFacts(method, host, "/v1/x")).Rule;
+        }
+    }
+
+    [Fact]
+    public void Rules_use_named_sets_of_hosts()
+    {
+        var options = Load(Good.Replace("policies:\n", "host_sets: { mirrors: [one.test, '*.two.test:8443'] }\npolicies:\n", StringComparison.Ordinal).Replace("api.test/v1/**\n", "@mirrors/v1/**\n", StringComparison.Ordinal));
+
+        Assert.True(HostPort.TryParse("a.two.test:8443", out var host, out _));
+        Assert.Equal("allow GET,POST @mirrors/v1/**", options.Sessions[0].Policy.Decide(new RequestFacts("GET", host, "/v1")).Rule);
+    }
 
     [Fact]
     public void Every_error_is_listed_in_the_order_of_the_file()
@@ -243,8 +273,8 @@ public sealed class ConfigFileTests : IDisposable
         Environment.SetEnvironmentVariable("FAIRLEAD_TEST_LOCAL", null);
         var text = Good.Replace("FAIRLEAD_TEST_TOKEN", "FAIRLEAD_TEST_LOCAL", StringComparison.Ordinal);
 
-        var first = Load(text, new ConfigFile.LocalSession(null, "FAKE-callers"));
-        var second = Load(text, new ConfigFile.LocalSession("two", "FAKE-callers"));
+        var first = Load(text, new LocalSession(null, "FAKE-callers"));
+        var second = Load(text, new LocalSession("two", "FAKE-callers"));
 
         Assert.Equal("one", Assert.Single(first.Sessions).Id);
         Assert.Equal("two", Assert.Single(second.Sessions).Id);
@@ -255,7 +285,7 @@ public sealed class ConfigFileTests : IDisposable
 
     [Fact]
     public void A_local_gateway_needs_a_session_that_is_there() => Assert.Contains(
-        "sessions: there is no session 'three'", Assert.Throws<ConfigException>(() => Load(Good, new ConfigFile.LocalSession("three", "FAKE-callers"))).Message, StringComparison.Ordinal);
+        "sessions: there is no session 'three'", Assert.Throws<ConfigException>(() => Load(Good, new LocalSession("three", "FAKE-callers"))).Message, StringComparison.Ordinal);
 
     private static string HeadersOf(GatewayOptions options, string host)
     {
@@ -268,10 +298,10 @@ public sealed class ConfigFileTests : IDisposable
     {
         var options = Load(Good.Replace("- allow GET,POST api.test/v1/**", "- deny * fairlead.test/**", StringComparison.Ordinal));
 
-        Assert.Contains("policies.default.rules[0]: a rule about fairlead.test has no effect: the gateway answers that host itself, for every session", options.Warnings);
+        Assert.Contains("policies.default: the rule 'deny * fairlead.test/**' has no effect: the gateway answers fairlead.test itself, for every session", options.Warnings);
     }
 
-    private GatewayOptions Load(string text, ConfigFile.LocalSession? local = null) => ConfigFile.Load(_folder.Write("fairlead.yaml", text), local);
+    private GatewayOptions Load(string text, LocalSession? local = null) => ConfigFile.Load(_folder.Write("fairlead.yaml", text), local);
 
     private string Refusal(string text) => Assert.Throws<ConfigException>(() => Load(text)).Message;
 }
