@@ -15,7 +15,7 @@ public sealed class LifetimeTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _gateway = await TestGateway.StartAsync();
-        var token = _files.Write("token", "secret\n");
+        var token = _files.WriteSecret("token", "secret\n");
         _home = Path.GetDirectoryName(token)!;
         _environment["FAIRLEAD_GATEWAY"] = _gateway.Url;
         _environment["FAIRLEAD_SESSION_ID"] = "s";

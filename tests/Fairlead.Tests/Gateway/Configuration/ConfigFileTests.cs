@@ -321,7 +321,7 @@ public sealed class ConfigFileTests : IDisposable
     {
         var options = Load(Good.Replace("- allow GET,POST api.test/v1/**", "- deny * fairlead.test/**", StringComparison.Ordinal));
 
-        Assert.Contains("policies.default: the rule 'deny * fairlead.test/**' has no effect: the gateway answers fairlead.test itself, for every session", options.Warnings);
+        Assert.Contains("policies.default.rules[0]: a rule about fairlead.test has no effect: the gateway answers that host itself, for every session", options.Warnings);
     }
 
     private GatewayOptions Load(string text, LocalSession? local = null) => ConfigFile.Load(_folder.Write("fairlead.yaml", text), local);
