@@ -83,6 +83,7 @@ internal sealed class RelayStartup(IReadOnlyDictionary<string, string> environme
 
             // 4. The CA.
             step = "step 4 (CA certificate)";
+            OpenSsl.Require();
             var dialer = new GatewayDialer(target.Gateway, FindProxy(target.Gateway), ReadPinnedRoots(options.GatewayCa, target.Gateway), time);
             var certificates = await GatewayCertificates.FetchAsync(target.Gateway, dialer, time, cancellationToken);
             step = "step 4 (CA bundle)";

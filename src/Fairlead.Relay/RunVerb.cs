@@ -55,6 +55,7 @@ internal sealed class RunVerb(IReadOnlyDictionary<string, string> environment, R
         var directory = Directory.CreateTempSubdirectory("fairlead-"); // mode 0700
         try
         {
+            OpenSsl.Require();
             using var token = SessionToken.CreateRandom();
             await using var gateway = await LocalGateway.StartAsync(configuration, session, token, environment, cancellationToken);
             var local = options with
