@@ -82,6 +82,7 @@ if [ ! -e "$roots/debian/usr/bin/curl" ] && [ "$(id -u)" -eq 0 ]; then
     say "making a minimal Debian in artifacts/roots"
     rm -rf "$roots/debian" "$roots/debian.new"
     mkdir -p "$roots"
-    debootstrap --variant=minbase --include=ca-certificates,curl stable "$roots/debian.new" >/dev/null
+    # shellcheck source=/dev/null
+    debootstrap --variant=minbase --include=ca-certificates,curl "$(. /etc/os-release && echo "$VERSION_CODENAME")" "$roots/debian.new" >/dev/null
     mv "$roots/debian.new" "$roots/debian"
 fi
