@@ -3,6 +3,7 @@
 #
 #   --rounds N    interleaved rounds, 3 by default
 #   --quick       one small round of some seconds, to see that everything works
+#   --start       only how fast the relay starts, in both builds, and what it holds when idle
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 client=$here/../artifacts/bench/load
@@ -29,6 +30,7 @@ install_missing
 for program in fairlead fairlead-gateway; do
     [ -x "$here/../out/$program" ] || fail "out/$program is missing; ./dev bench builds it"
 done
+[ "${1:-}" != --start ] || exec python3 "$here/start.py" "$@"
 if [ ! -x "$client" ] || [ "$here/load.c" -nt "$client" ]; then
     mkdir -p "$(dirname "$client")"
     gcc -O2 -std=gnu17 -Wall -Wextra -Werror -o "$client" "$here/load.c" -lssl -lcrypto -pthread || fail "the load client does not compile"

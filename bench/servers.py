@@ -184,6 +184,7 @@ class Pair:
             LISTEN="https://127.0.0.1:0" if is_tls else "http://127.0.0.1:0",
             TLS=f"tls: {{ certificate: {work}/gateway.pem, key: {work}/gateway.key }}" if is_tls else ""))
         write(f"{directory}/token", TOKEN)
+        os.chmod(f"{directory}/token", 0o600)
         try:
             self.gateway = Server(f"the gateway ({scheme})", [f"{OUT}/fairlead-gateway", "serve", "--config", f"{directory}/fairlead.yaml"],
                                   f"{directory}/gateway.log", BENCH_API_KEY=KEY, BENCH_TOKEN=TOKEN)

@@ -23,6 +23,10 @@ need pip python3-pip
 need node nodejs npm
 need npm npm
 need strace strace
+need setpriv util-linux
+# The relay compiled ahead of time, and the attacker.
+need gcc gcc libc6-dev
+[ -e /usr/include/zlib.h ] || missing+=(zlib1g-dev)
 [ -r /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)
 # The topology.
 need ip iproute2

@@ -36,12 +36,18 @@ internal sealed class GatewayApp : IAsyncDisposable
     private readonly AuditLog _audit;
     private readonly UpstreamClients _clients;
     private readonly CertificateAuthority _authority;
+    private readonly SessionRegistry _sessions;
+    private readonly ILogger _logger;
+    private readonly GatewayOptions _started;
 
-    private GatewayApp(WebApplication outer, WebApplication inner, AuditLog audit, UpstreamClients clients, CertificateAuthority authority) =>
-        (_outer, _inner, _audit, _clients, _authority) = (outer, inner, audit, clients, authority);
+    private GatewayApp(
+        WebApplication outer, WebApplication inner, AuditLog audit, UpstreamClients clients, CertificateAuthority authority, SessionRegistry sessions, GatewayOptions options, ILogger logger) =>
+        (_outer, _inner, _audit, _clients, _authority, _sessions, _started, _logger) = (outer, inner, audit, clients, authority, sessions, options, logger);
 
     /// <summary>The base address that relays are given.</summary>
     public string Address { get; private set; } = "";
+
+    public ILogger Logger => _logger;
 
     /// <param name="options">What was configured.</param>
     /// <param name="logLevel">What the log begins with; the audit is not touched by it.</param>
@@ -57,8 +63,6 @@ internal sealed class GatewayApp : IAsyncDisposable
         using var startLog = LoggerFactory.Create(logging => ConfigureLogging(logging, logLevel));
         var logger = startLog.CreateLogger<GatewayApp>();
         KeepMemoryPrivate(logger);
-        foreach (var warning in options.Warnings) logger.ConfigWarning(warning);
-
         var authority = CertificateAuthority.OpenOrCreate(options.CaDirectory, time);
         var audit = AuditLog.Open(options.AuditFile, startLog.CreateLogger<AuditLog>());
         var dialer = new UpstreamDialer(options.Upstream, time);
@@ -69,10 +73,11 @@ internal sealed class GatewayApp : IAsyncDisposable
         inner.Run(handler.HandleAsync);
 
         var outer = BuildOuter(outerBuilder, options.Listen);
-        var endpoint = new TunnelEndpoint(new SessionRegistry(options.Sessions), listener, dialer, audit, time, outer.Services.GetRequiredService<ILogger<TunnelEndpoint>>());
+        var sessions = new SessionRegistry(options.Sessions);
+        var endpoint = new TunnelEndpoint(sessions, listener, dialer, audit, time, outer.Services.GetRequiredService<ILogger<TunnelEndpoint>>());
         outer.Run(context => RouteAsync(context, options.Listen.PathPrefix, endpoint, authority));
 
-        var app = new GatewayApp(outer, inner, audit, clients, authority);
+        var app = new GatewayApp(outer, inner, audit, clients, authority, sessions, options, outer.Services.GetRequiredService<ILogger<GatewayApp>>());
         try
         {
             await inner.StartAsync(cancellationToken);
@@ -88,7 +93,21 @@ internal sealed class GatewayApp : IAsyncDisposable
         var bound = new Uri(outer.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.First());
         app.Address = $"{bound.Scheme}://{bound.Authority}{options.Listen.PathPrefix}";
         logger.Started(Version, options.Sessions.Count, authority.NotAfter, options.AuditFile);
+        Tell(options, logger);
         return app;
+    }
+
+    /// <summary>Puts another configuration into force, as far as a running gateway can: sessions, policies, credentials and secrets. Open tunnels of sessions that ended are cut.</summary>
+    public void Apply(GatewayOptions next)
+    {
+        foreach (var section in _started.NeedRestart(next)) _logger.NeedsRestart(section);
+        foreach (var ended in _sessions.Replace(next.Sessions))
+        {
+            _clients.Drop(ended);
+            _logger.SessionRevoked(ended);
+        }
+
+        Tell(next, _logger);
     }
 
     public static string Version => typeof(GatewayApp).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0";
@@ -104,6 +123,16 @@ internal sealed class GatewayApp : IAsyncDisposable
         _clients.Dispose();
         _audit.Dispose();
         _authority.Dispose();
+    }
+
+    private static void Tell(GatewayOptions options, ILogger logger)
+    {
+        foreach (var warning in options.Warnings) logger.ConfigWarning(warning);
+        foreach (var policy in options.Sessions.GroupBy(s => s.Policy.Hash))
+        {
+            var rules = policy.First().Policy;
+            logger.PolicyInForce(rules.Name, rules.Mode.ToString().ToLowerInvariant(), rules.Rules.Count, rules.Hash, string.Join(", ", policy.Select(s => s.Id).Take(20)));
+        }
     }
 
     // The empty builder: no appsettings.json, no ASPNETCORE_ variables, nothing that opens a listener or changes a limit behind the operator's back.

@@ -20,4 +20,16 @@ internal static partial class GatewayLog
 
     [LoggerMessage(6, LogLevel.Warning, "The process may be read by others of its user: prctl(PR_SET_DUMPABLE) failed ({Error})")]
     public static partial void StaysDumpable(this ILogger logger, int error);
+
+    [LoggerMessage(7, LogLevel.Information, "Configuration in force: policy {Policy} ({Mode}, {Rules} rules, {Hash}) for sessions {Sessions}")]
+    public static partial void PolicyInForce(this ILogger logger, string policy, string mode, int rules, string hash, string sessions);
+
+    [LoggerMessage(8, LogLevel.Error, "The changed configuration {Path} does not load, and the one before it stays in force: {Problem}")]
+    public static partial void ConfigRefused(this ILogger logger, string path, string problem);
+
+    [LoggerMessage(9, LogLevel.Warning, "The configuration changed {What}: that takes effect at a restart")]
+    public static partial void NeedsRestart(this ILogger logger, string what);
+
+    [LoggerMessage(12, LogLevel.Information, "Session {Session} has ended; its open tunnels are cut")]
+    public static partial void SessionRevoked(this ILogger logger, string session);
 }

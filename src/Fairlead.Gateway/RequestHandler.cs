@@ -21,6 +21,7 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
     {
         var tunnel = context.Features.GetRequiredFeature<Tunnel>();
         tunnel.CountRequest();
+        var session = tunnel.Session;
         var now = time.GetUtcNow();
         var exchange = new Exchange();
         var target = RequestTarget.Parse(context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget);
@@ -29,7 +30,7 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
             Time = now,
             Request = Guid.CreateVersion7(now).ToString("N"),
             Tunnel = tunnel.Id,
-            Session = tunnel.Session.Id,
+            Session = session.Id,
             Protocol = HttpProtocol.IsHttp2(context.Request.Protocol) ? "h2" : context.Request.Protocol.ToLowerInvariant(),
             // RFC 8441: an extended CONNECT is what a GET with Upgrade is in HTTP/1.1, and policy judges it as that.
             Method = UpgradeRequest.Of(context) is null ? context.Request.Method : "GET",
@@ -37,6 +38,8 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
             Port = tunnel.Destination.Port,
             Path = target?.Path ?? "",
             QueryNames = target?.QueryNames ?? [],
+            Policy = session.Policy.Name,
+            PolicyHash = session.Policy.Hash,
         };
         var isRefused = false;
         try
@@ -44,6 +47,7 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
             var answer = await ServeAsync(context, tunnel, target, record, exchange);
             isRefused = answer is not null;
             // 5. What went wrong is explained where the tool can read it.
+            if (Notices.Of(tunnel, record, answer) is { } notice) tunnel.Notify(notice);
             if (answer is not null) await answer.WriteAsync(context, record.Request, $"{record.Method} https://{Authority(tunnel.Destination)}{record.Path}");
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
@@ -88,32 +92,71 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
         if (OverrideHeaders.FirstOrDefault(context.Request.Headers.ContainsKey) is { } overriding)
             return Refused(record, Outcome.BadRequest, 400, $"the header {overriding} asks the upstream for another method or path than policy can judge.", "Send the request that is meant, without that header.");
 
+        if (SelfTestAnswer.IsFor(tunnel.Destination)) return await SelfTestAsync(context, record);
+
         // 2. Decide.
-        var decision = tunnel.Session.Policy.Decide(new RequestFacts(record.Method, tunnel.Destination, target.Path));
+        var details = new HttpRequestDetails(context.Request, target.QueryNames);
+        var facts = new RequestFacts(record.Method, tunnel.Destination, target.Path, details);
+        if (tunnel.Session.Policy.NeedsBodyOf(facts) && await ReadBodyAsync(details, context) is { } fault)
+            return Refused(record, Outcome.BadRequest, 400, $"the body of the request is malformed: {fault}", "Look at how the tool frames its body.");
+        // Read once, and not before: the configuration that is in force now judges all of the request.
+        var session = tunnel.Session;
+        (record.Policy, record.PolicyHash) = (session.Policy.Name, session.Policy.Hash);
+        var decision = session.Policy.Decide(facts);
         record.Decision = decision;
         if (!decision.LetsPass)
         {
             record.Outcome = Outcome.Denied;
-            return new Answer(403, "denied", $"policy '{tunnel.Session.Policy.Name}' refuses this request. {decision.Reason}")
+            return new Answer(403, "denied", $"policy '{session.Policy.Name}' refuses this request. {decision.Reason}")
             {
                 Rule = decision.Rule,
-                Remedy = $"If the session '{tunnel.Session.Id}' needs it, ask the owner of the policy for: allow {record.Method} {Authority(tunnel.Destination)}{record.Path}",
+                Remedy = $"If the session '{session.Id}' needs it, ask the owner of the policy for: allow {record.Method} {Authority(tunnel.Destination)}{record.Path}",
             };
         }
 
         // Closed on doubt: what cannot be recorded is not sent.
-        if (!audit.IsWritable)
-            return Refused(record, Outcome.AuditUnavailable, 503, "the audit cannot be written, so nothing is forwarded.", "Tell the operator of the gateway; its log says why.");
+        if (!audit.IsWritable) return Unrecordable(record);
 
         // 3. Inject.
-        var credentials = tunnel.Session.Credentials.For(tunnel.Destination);
+        var credentials = session.Credentials.For(tunnel.Destination);
         record.Credentials = [.. credentials.Select(c => c.Name)];
         InjectedHeader[] injected = [.. credentials.SelectMany(c => c.Headers)];
 
         // 4. Forward.
-        var result = await forwarder.ForwardAsync(context, tunnel.Session.Id, tunnel.Destination, target.PathAndQuery, injected, exchange);
+        var result = await forwarder.ForwardAsync(context, session.Id, tunnel.Destination, target.PathAndQuery, injected, exchange);
         return Conclude(result, record, hasAnswered: context.Response.HasStarted);
     }
+
+    /// <returns>What is wrong with the body, or null.</returns>
+    private static async Task<string?> ReadBodyAsync(HttpRequestDetails details, HttpContext context)
+    {
+        try
+        {
+            await details.ReadBodyAsync(context.RequestAborted);
+            return null;
+        }
+        catch (BadHttpRequestException e)
+        {
+            return e.Message;
+        }
+        catch (IOException e)
+        {
+            throw new OperationCanceledException("the workload left within its body", e);
+        }
+    }
+
+    private async Task<Answer?> SelfTestAsync(HttpContext context, RequestRecord record)
+    {
+        if (!audit.IsWritable) return Unrecordable(record);
+        if (record.Method is not ("GET" or "HEAD"))
+            return Refused(record, Outcome.BadRequest, 405, $"{Protocol.SelfTestHost} is the gateway's self-test, which answers GET and HEAD.", "Ask for it with GET or HEAD.");
+        record.Outcome = Outcome.SelfTest;
+        await SelfTestAnswer.WriteAsync(context, record.Session, record.Protocol, record.Request, time.GetUtcNow());
+        return null;
+    }
+
+    private static Answer Unrecordable(RequestRecord record) =>
+        Refused(record, Outcome.AuditUnavailable, 503, "the audit cannot be written, so nothing is forwarded.", "Tell the operator of the gateway; its log says why.");
 
     private static Answer? Conclude(ForwardResult result, RequestRecord record, bool hasAnswered)
     {

@@ -4,6 +4,7 @@ using Fairlead.Gateway.Sessions;
 using Fairlead.Gateway.Tunnels;
 using Fairlead.Gateway.Upstream;
 using Fairlead.Wire;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace Fairlead.Gateway;
@@ -20,6 +21,8 @@ internal sealed class TunnelEndpoint(
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan AbortTimeout = TimeSpan.FromSeconds(1);
 
+    private const string SessionEnded = "the session has ended";
+
     /// <summary>What the CONNECT was found to be.</summary>
     private sealed record Asked(HostPort? Destination, ReadOnlyMemory<byte> Early, (int Status, Outcome Outcome, string Why)? Refusal);
 
@@ -32,9 +35,9 @@ internal sealed class TunnelEndpoint(
         try
         {
             // 1. Who calls.
-            var session = sessions.Authenticate(context.Request.Headers.Authorization);
-            record = record with { Session = session?.Id };
-            if (session is null)
+            var lease = sessions.Authenticate(context.Request.Headers.Authorization);
+            record = record with { Session = lease?.Current.Id };
+            if (lease is null)
             {
                 await RefuseUpgradeAsync(context, record, Outcome.Unauthenticated, 401, "no session of the configuration has this token");
                 return;
@@ -45,7 +48,7 @@ internal sealed class TunnelEndpoint(
             if (stream is null) return;
 
             // 3. Where to. 4. The second authentication. 5. May it be dialled at all.
-            var asked = await ReadConnectAsync(stream, session, context.RequestAborted);
+            var asked = await ReadConnectAsync(stream, lease.Current, context.RequestAborted);
             record = record with { Host = asked.Destination?.Host, Port = asked.Destination?.Port };
             if (asked.Refusal is { } refusal)
             {
@@ -56,12 +59,14 @@ internal sealed class TunnelEndpoint(
             // 6. Open. Policy is asked for each request inside, where a refusal can be explained; nothing is dialled before it.
             record.Status = 200;
             await stream.WriteAsync("HTTP/1.1 200 Connection Established\r\n\r\n"u8.ToArray(), context.RequestAborted);
-            logger.TunnelOpened(record.Tunnel, asked.Destination!.ToString(), session.Id);
+            logger.TunnelOpened(record.Tunnel, asked.Destination!.ToString(), record.Session!);
 
-            // 7. Serve until it ends.
-            var tunnel = new Tunnel(record.Tunnel, session, asked.Destination);
+            // 7. Serve until it ends: by either side, or with its session.
+            var tunnel = new Tunnel(record.Tunnel, lease, asked.Destination, notice => stream.TrySendNotice(notice));
             await using var connection = new TunnelConnection(tunnel, stream, asked.Early);
-            await ServeAsync(context, stream, connection, tunnel, record);
+            await using (lease.Revoked.Register(() => connection.Abort(new ConnectionAbortedException(SessionEnded))))
+                await ServeAsync(context, stream, connection, tunnel, record);
+            if (lease.Revoked.IsCancellationRequested) (record.Outcome, record.Detail) = (Outcome.SessionRevoked, SessionEnded);
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)
         {
@@ -116,7 +121,10 @@ internal sealed class TunnelEndpoint(
         context.Response.Headers.SecWebSocketAccept = WebSocketHandshake.AcceptFor(key);
         var knowsEndOfData = request.Headers[Protocol.TunnelHeader] == Protocol.TunnelVersion;
         if (knowsEndOfData) context.Response.Headers[Protocol.TunnelHeader] = Protocol.TunnelVersion;
-        return new TunnelStream(await upgrade.UpgradeAsync(), TunnelEnd.Gateway, knowsEndOfData, TimeProvider.System);
+        var knowsNotices = request.Headers[Protocol.NoticeHeader] == Protocol.NoticeVersion;
+        if (knowsNotices) context.Response.Headers[Protocol.NoticeHeader] = Protocol.NoticeVersion;
+        context.Response.Headers[Protocol.GatewayHeader] = GatewayApp.Version;
+        return new TunnelStream(await upgrade.UpgradeAsync(), TunnelEnd.Gateway, knowsEndOfData, TimeProvider.System) { PeerKnowsNotices = knowsNotices };
     }
 
     private static bool MediaTypeIs(string? contentType, string expected) =>
@@ -181,6 +189,7 @@ internal sealed class TunnelEndpoint(
         var receiving = connection.ReceiveAsync();
         if (!inner.Offer(connection)) connection.Abort();
         var gaveUp = await connection.Finished;
+        if (Notices.WhyNoTls(tunnel) is { } notice) tunnel.Notify(notice);
         if (gaveUp is null)
         {
             // All that the inner server wrote is on its way: say so, and let the peer say the same.
@@ -251,7 +260,7 @@ internal sealed class TunnelEndpoint(
         var body = $"fairlead: {refusal.Why}.\n\n  tunnel id   {record.Tunnel}\n";
         var challenge = refusal.Status == 407 ? "Proxy-Authenticate: Basic realm=\"fairlead\"\r\n" : "";
         var phrase = refusal.Status switch { 403 => "Forbidden", 407 => "Proxy Authentication Required", 408 => "Request Timeout", _ => "Bad Request" };
-        var head = $"HTTP/1.1 {refusal.Status} {phrase}\r\n{challenge}Content-Type: text/plain; charset=utf-8\r\nContent-Length: {Encoding.UTF8.GetByteCount(body)}\r\nConnection: close\r\n\r\n";
+        var head = $"HTTP/1.1 {refusal.Status} {phrase}\r\n{challenge}{Protocol.ReasonHeader}: {Notice.NameOf(Notices.KindOf(refusal.Outcome))}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {Encoding.UTF8.GetByteCount(body)}\r\nConnection: close\r\n\r\n";
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(clientLeft);
         limit.CancelAfter(CloseTimeout);
         try

@@ -24,9 +24,10 @@ internal static class ChildCommand
     /// <param name="program">The absolute path of the program.</param>
     /// <param name="arguments">Its arguments, without its name.</param>
     /// <param name="environment">Its whole environment.</param>
+    /// <param name="companion">Another process of ours that may end meanwhile and is waited for elsewhere, or null.</param>
     /// <param name="log">Takes the reason when it cannot be executed.</param>
     /// <returns>Its exit code; 128 and the signal's number when a signal ended it; 126 when it cannot be executed.</returns>
-    public static async Task<int> RunAsync(string program, IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string> environment, RelayLog log)
+    public static async Task<int> RunAsync(string program, IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string> environment, int? companion, RelayLog log)
     {
         using var child = new Process();
         var forwarder = new SignalForwarder(child);
@@ -35,6 +36,7 @@ internal static class ChildCommand
         {
             Start(child, program, arguments, environment);
 
+            using var reaper = new OrphanReaper(companion is { } other ? [child.Id, other] : [child.Id]);
             forwarder.ChildIsRunning();
             await child.WaitForExitAsync();
             return child.ExitCode;
@@ -54,6 +56,7 @@ internal static class ChildCommand
     {
         // .NET ignores SIGPIPE, and a child inherits that: `yes | head` would end with an error in place of a signal. No tool uses the relay yet.
         LibC.IgnoreBrokenPipe(false);
+        CoreFiles.Restore();
         try
         {
             child.StartInfo = Describe(program, arguments, environment);
@@ -68,6 +71,7 @@ internal static class ChildCommand
         finally
         {
             LibC.IgnoreBrokenPipe(true);
+            _ = CoreFiles.ForbidForGood();
         }
     }
 

@@ -1,8 +1,10 @@
 using System.Buffers;
+using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
 using Fairlead.Relay.Startup;
+using Fairlead.Relay.Status;
 using Fairlead.Relay.Tunnel;
 using Fairlead.Wire;
 
@@ -11,22 +13,25 @@ namespace Fairlead.Relay;
 /// <summary>
 /// STORY 2: one tool's connection, from its CONNECT to its end.
 /// <list type="number">
-/// <item>Read the head; anything but a CONNECT is answered here.</item>
+/// <item>Whose is it? Then read the head; anything but a CONNECT is answered here.</item>
 /// <item>Open a tunnel to the gateway.</item>
 /// <item>Hand over: the head with the session's credentials, then the bytes that came behind the tool's head.</item>
 /// <item>Pump both ways at once.</item>
 /// <item>Close, so that a cut stream never looks whole.</item>
 /// </list>
 /// </summary>
-/// <param name="dialer">The way to the gateway.</param>
+/// <param name="opener">The way to the gateway.</param>
 /// <param name="sessionId">The user name of the second authentication.</param>
 /// <param name="token">The bearer token, and the password of the second authentication.</param>
+/// <param name="idleLimit">How long a tunnel may carry no byte.</param>
+/// <param name="status">Is told of each tunnel and of what was refused or failed.</param>
+/// <param name="peers">Who may connect.</param>
 /// <param name="log">Takes a line for each tunnel.</param>
 /// <param name="time">The clock of the limits.</param>
-internal sealed class ConnectSession(GatewayDialer dialer, string sessionId, SessionToken token, RelayLog log, TimeProvider time)
+internal sealed class ConnectSession(
+    TunnelOpener opener, string sessionId, SessionToken token, TimeSpan idleLimit, RelayStatus status, LocalPeer peers, RelayLog log, TimeProvider time)
 {
     private static readonly TimeSpan HeadLimit = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan OpenLimit = TimeSpan.FromSeconds(10);
 
     /// <summary>Serves one connection and closes it. Never throws.</summary>
     /// <param name="tool">The accepted connection.</param>
@@ -51,20 +56,36 @@ internal sealed class ConnectSession(GatewayDialer dialer, string sessionId, Ses
     {
         tool.NoDelay = true;
 
-        // 1. The head.
+        // 1. Who calls, and the head.
+        if (peers.WhyRefused(tool) is { } refusal)
+        {
+            log.Tunnel("(none)", $"403, {refusal}", 0, 0);
+            await LocalAnswer.SendAsync(tool, $"HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\nfairlead: {refusal}.\n", stopping);
+            return;
+        }
+
         if (await ReadHeadAsync(tool, stopping) is not var (request, early)) return;
+        if (status.IsDraining)
+        {
+            status.Record(NoticeKind.Local, HostPort.Printable(request.Target), "the relay is ending and opens no more tunnels.", "Start a relay again.");
+            await LocalAnswer.SendAsync(tool, Answer("503 Service Unavailable", "the relay is ending and opens no more tunnels"), stopping);
+            return;
+        }
 
         // 2. The tunnel. Nothing is established yet, so a failure can be told in words.
-        var (tunnel, problem) = await OpenAsync(stopping);
+        using var tracked = status.Track(request.Target);
+        var (tunnel, failure) = await opener.OpenAsync(token.Reveal(), stopping);
         if (tunnel is null)
         {
-            log.Tunnel(request.Target, $"502, {problem}", 0, 0);
-            await LocalAnswer.SendAsync(tool, BadGateway(problem!), stopping);
+            tracked.Failed(failure!.Kind, $"{failure.Problem}.", Remedies.For(failure.Kind));
+            log.Tunnel(request.Target, $"502, {failure.Problem}", 0, 0);
+            await LocalAnswer.SendAsync(tool, Answer("502 Bad Gateway", failure.Problem), stopping);
             return;
         }
 
         await using (tunnel)
         {
+            tracked.Opened(tunnel, opener.GatewayVersion);
             TunnelPump pump;
             try
             {
@@ -73,7 +94,7 @@ internal sealed class ConnectSession(GatewayDialer dialer, string sessionId, Ses
                 await tunnel.WriteAsync(early, stopping);
 
                 // 4. The pump.
-                pump = new TunnelPump(tool, tunnel, time);
+                pump = new TunnelPump(tool, tunnel, idleLimit, time) { Refused = refusal => tracked.Failed(refusal.Kind, refusal.Message, Remedies.For(refusal.Kind)) };
                 await pump.RunAsync(stopping);
             }
             catch (TunnelAbortedException e)
@@ -83,8 +104,15 @@ internal sealed class ConnectSession(GatewayDialer dialer, string sessionId, Ses
 
             // 5. The end.
             await CloseAsync(tool, tunnel, pump, stopping);
+            Explain(tracked, pump, isStopping: stopping.IsCancellationRequested);
             log.Tunnel(request.Target, pump.Outcome, tunnel.BytesWritten, pump.BytesToTool);
         }
+    }
+
+    private static void Explain(RelayStatus.TrackedTunnel tracked, TunnelPump pump, bool isStopping)
+    {
+        if (pump.WasIdle) tracked.Failed(NoticeKind.Timeout, $"{pump.Outcome}.", "Raise --idle-timeout if the tool means to be silent for so long.");
+        else if (!pump.WasRefused && !pump.IsWhole && !pump.ToolLeft && !isStopping) tracked.Failed(NoticeKind.Gateway, $"the tunnel broke: {pump.Outcome}.", Remedies.For(NoticeKind.Gateway));
     }
 
     private static async Task CloseAsync(Socket tool, TunnelStream tunnel, TunnelPump pump, CancellationToken stopping)
@@ -92,7 +120,7 @@ internal sealed class ConnectSession(GatewayDialer dialer, string sessionId, Ses
         if (pump.BytesToTool == 0 && !pump.ToolLeft && !stopping.IsCancellationRequested)
         {
             await pump.AbortTunnelAsync();
-            await LocalAnswer.SendAsync(tool, BadGateway($"the gateway opened a tunnel and gave no answer: {pump.Outcome}"), stopping);
+            await LocalAnswer.SendAsync(tool, Answer("502 Bad Gateway", $"the gateway opened a tunnel and gave no answer: {pump.Outcome}"), stopping);
         }
         else if (pump.IsWhole)
         {
@@ -132,8 +160,7 @@ internal sealed class ConnectSession(GatewayDialer dialer, string sessionId, Ses
                         await LocalAnswer.SendAsync(tool, "HTTP/1.1 400 Bad Request\r\n\r\n", stopping);
                         return null;
                     case ConnectHead.Other:
-                        await LocalAnswer.SendAsync(
-                            tool, $"HTTP/1.1 405 Method Not Allowed\r\n\r\nfairlead: this is a CONNECT proxy for HTTPS; {problem}.\n", stopping);
+                        await AnswerOtherAsync(tool, head.AsMemory(0, length), problem!, stopping);
                         return null;
                     case ConnectHead.Incomplete:
                         break;
@@ -148,22 +175,17 @@ internal sealed class ConnectSession(GatewayDialer dialer, string sessionId, Ses
         }
     }
 
-    private async Task<(TunnelStream? Tunnel, string? Problem)> OpenAsync(CancellationToken stopping)
+    /// <summary>Answers what is no CONNECT: the relay's own page, or why it is refused.</summary>
+    private async Task AnswerOtherAsync(Socket tool, ReadOnlyMemory<byte> head, string problem, CancellationToken stopping)
     {
-        using var limit = new CancellationTokenSource(OpenLimit, time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, stopping);
-        try
+        if (StatusPage.Answer(head.Span, ((IPEndPoint)tool.LocalEndPoint!).Port, status) is { } page)
         {
-            return (await dialer.OpenTunnelAsync(token.Reveal(), either.Token), null);
+            await LocalAnswer.SendAsync(tool, page, stopping);
+            return;
         }
-        catch (DialException e)
-        {
-            return (null, e.Message);
-        }
-        catch (OperationCanceledException) when (!stopping.IsCancellationRequested)
-        {
-            return (null, $"the gateway did not open a tunnel within {OpenLimit.TotalSeconds} s");
-        }
+
+        status.Record(NoticeKind.Local, "", $"a request that is no CONNECT: {problem}.", "Only HTTPS goes through the relay: a tool must have it as its proxy for HTTPS, not for HTTP.");
+        await LocalAnswer.SendAsync(tool, $"HTTP/1.1 405 Method Not Allowed\r\n\r\nfairlead: this is a CONNECT proxy for HTTPS; {problem}.\n", stopping);
     }
 
     private async Task SendHeadAsync(TunnelStream tunnel, string target, CancellationToken stopping)
@@ -178,7 +200,7 @@ internal sealed class ConnectSession(GatewayDialer dialer, string sessionId, Ses
             credentials[user.Length] = (byte)':';
             token.Reveal().CopyTo(credentials.AsMemory(user.Length + 1));
             ConnectRequest.Write(head, target, credentials);
-            await tunnel.WriteAsync(head.WrittenMemory, stopping);
+            await tunnel.WriteSecretAsync(head.WrittenMemory, stopping);
         }
         finally
         {
@@ -187,10 +209,10 @@ internal sealed class ConnectSession(GatewayDialer dialer, string sessionId, Ses
         }
     }
 
-    private static string BadGateway(string problem)
+    private static string Answer(string statusLine, string problem)
     {
         var body = $"fairlead: {problem}.\n";
-        return $"HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {Encoding.UTF8.GetByteCount(body)}\r\n"
+        return $"HTTP/1.1 {statusLine}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {Encoding.UTF8.GetByteCount(body)}\r\n"
             + $"Connection: close\r\n\r\n{body}";
     }
 }

@@ -21,6 +21,8 @@ internal sealed class LocalGateway : IAsyncDisposable
 
     private LocalGateway(Process process, LocalGatewayReady ready) => (_process, Ready) = (process, ready);
 
+    public int ProcessId => _process.Id;
+
     /// <summary>What the gateway said about itself.</summary>
     public LocalGatewayReady Ready { get; }
 

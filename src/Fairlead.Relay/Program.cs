@@ -21,10 +21,16 @@ internal static class Program
     private static readonly Option<int?> MaxTunnels = new("--max-tunnels") { HelpName = "N", Description = "Tunnels open at a time; the next is answered 503. Default 1024." };
     private static readonly Option<bool> SystemTrust = new("--system-trust") { Description = "Put the gateway's CA into the system's store while the relay runs; takes root." };
     private static readonly Option<bool> BrowserTrust = new("--browser-trust") { Description = "Put the gateway's CA into the databases of Chromium and Firefox while the relay runs; takes certutil." };
+    private static readonly Option<string?> OpenTimeout = Text("--open-timeout", "SECONDS", "How long a tunnel may take to open; a gateway that is away is tried again until then. Default 10. [FAIRLEAD_OPEN_TIMEOUT]");
+    private static readonly Option<string?> IdleTimeout = Text("--idle-timeout", "SECONDS", "How long a tunnel may carry no byte before it is cut. Default 3600. [FAIRLEAD_IDLE_TIMEOUT]");
+    private static readonly Option<string?> OnlyUid = Text("--only-uid", "UID[,UID]", "Only these users' connections are served; others are answered 403. [FAIRLEAD_ONLY_UID]");
+    private static readonly Option<bool> OnlyDescendants = new("--only-descendants") { Description = "Only connections of what the command started are served; others are answered 403. [FAIRLEAD_ONLY_DESCENDANTS=1]" };
     private static readonly Option<bool> Verbose = new("--verbose") { Description = "One line on stderr for each tunnel." };
     private static readonly Option<string?> Local = Text("--local", "FILE", "Start a fairlead-gateway with this configuration for the command alone. Nothing is started when that fails.");
     private static readonly Option<string?> Session = Text("--session", "ID", "With --local: which session of the configuration to be.");
     private static readonly Option<string?> EnvironmentFile = Text("--env-file", "FILE", "Once the relay listens, write the environment that tools need there too, as NAME=value lines (docker --env-file, systemd).");
+    private static readonly Option<string?> ReadyFile = Text("--ready-file", "FILE", "A file that is there while the relay listens: a probe for those who wait for it.");
+    private static readonly Option<int?> Drain = new("--drain") { HelpName = "SECONDS", Description = "How long open tunnels may last after SIGTERM. Default 10." };
     private static readonly Argument<string[]> CommandLine = new("command") { Arity = ArgumentArity.OneOrMore, HelpName = "command [args...]", Description = "The command to run; write -- before it." };
 
     private static readonly Argument<string> DockerCommand = new("build|run") { Description = "Which of docker's commands the options are for." };
@@ -56,9 +62,9 @@ internal static class Program
 
     private static RootCommand Describe(Dictionary<string, string> environment)
     {
-        Option[] shared = [Gateway, GatewayCa, SessionId, TokenFile, CaBundle, Port, NoProxyAdd, NoProxySet, GitHttps, Fail, StateDirectory, SystemTrust, BrowserTrust, MaxTunnels, Verbose];
+        Option[] shared = [Gateway, GatewayCa, SessionId, TokenFile, CaBundle, Port, NoProxyAdd, NoProxySet, GitHttps, Fail, StateDirectory, SystemTrust, BrowserTrust, MaxTunnels, OnlyUid, OpenTimeout, IdleTimeout, Verbose];
 
-        var run = new Command("run", "Runs one command with the proxy: starts a relay, gives the command its environment, and ends with the command's exit code.") { CommandLine, Local, Session };
+        var run = new Command("run", "Runs one command with the proxy: starts a relay, gives the command its environment, and ends with the command's exit code.") { CommandLine, Local, Session, OnlyDescendants };
         run.SetAction((parsed, cancellationToken) =>
         {
             var options = RelayOptions.From(Flags(parsed), environment);
@@ -72,16 +78,25 @@ internal static class Program
             return verb.RunAsync(options, command, cancellationToken);
         });
 
-        var relay = new Command("relay", "Runs a relay by itself until SIGTERM or SIGINT; `fairlead env` tells tools how to use it.") { EnvironmentFile };
+        var relay = new Command("relay", "Runs a relay by itself until SIGTERM or SIGINT; `fairlead env` tells tools how to use it.") { EnvironmentFile, ReadyFile, Drain };
         relay.SetAction((parsed, cancellationToken) =>
         {
             var options = RelayOptions.From(Flags(parsed), environment);
+            var drain = parsed.GetValue(Drain) ?? 10;
+            if (drain is < 0 or > 3600) throw new OptionException($"--drain: expected 0 to 3600 seconds, got {drain}");
+            // Whose descendants? What this process starts is nobody; what its parent is, differs from one supervisor to the next.
+            if (options.OnlyDescendants) throw new OptionException("FAIRLEAD_ONLY_DESCENDANTS: goes with `fairlead run`; `fairlead relay` starts no command. --only-uid (FAIRLEAD_ONLY_UID) can be used here");
             StartOver(options, isLocal: false, environment);
-            return new RelayVerb(environment, new RelayLog(StandardError, parsed.GetValue(Verbose))).RunAsync(options, parsed.GetValue(EnvironmentFile), cancellationToken);
+            return new RelayVerb(environment, new RelayLog(StandardError, parsed.GetValue(Verbose)))
+                .RunAsync(options, parsed.GetValue(EnvironmentFile), parsed.GetValue(ReadyFile), TimeSpan.FromSeconds(drain), cancellationToken);
         });
+
+        var doctor = DoctorVerb.Describe(
+            environment, parsed => RelayOptions.From(Flags(parsed), environment), options => StartOver(options, isLocal: false, environment), StandardOutput);
 
         foreach (var option in shared)
         {
+            doctor.Options.Add(option);
             run.Options.Add(option);
             relay.Options.Add(option);
         }
@@ -106,7 +121,12 @@ internal static class Program
             return arguments is null ? ExitCodes.Failure : ExitCodes.Success;
         });
 
-        return new RootCommand("The container's side of Fairlead: an HTTP CONNECT proxy on 127.0.0.1 that carries each tunnel to a gateway.") { run, relay, env, docker };
+        return new RootCommand("The container's side of Fairlead: an HTTP CONNECT proxy on 127.0.0.1 that carries each tunnel to a gateway.")
+        {
+            run, relay, env, docker,
+            StatusVerb.Describe(StateDirectory, environment, StandardOutput, StandardError),
+            doctor,
+        };
     }
 
     // Only a process that will hold a token needs to, and it must before it does.
@@ -132,6 +152,10 @@ internal static class Program
         SystemTrust = parsed.GetValue(SystemTrust),
         BrowserTrust = parsed.GetValue(BrowserTrust),
         MaxTunnels = parsed.GetValue(MaxTunnels),
+        OpenTimeout = parsed.GetValue(OpenTimeout),
+        IdleTimeout = parsed.GetValue(IdleTimeout),
+        OnlyUid = parsed.GetValue(OnlyUid),
+        OnlyDescendants = parsed.CommandResult.Command.Options.Contains(OnlyDescendants) && parsed.GetValue(OnlyDescendants),
     };
 
     private static string Name(ParseResult parsed) => parsed.CommandResult.Command is RootCommand ? "fairlead" : $"fairlead {parsed.CommandResult.Command.Name}";

@@ -27,7 +27,15 @@ internal sealed record RelayFlags
 
     public int? MaxTunnels { get; init; }
 
+    public string? OpenTimeout { get; init; }
+
+    public string? IdleTimeout { get; init; }
+
     public bool SystemTrust { get; init; }
 
     public bool BrowserTrust { get; init; }
+
+    public string? OnlyUid { get; init; }
+
+    public bool OnlyDescendants { get; init; }
 }

@@ -12,17 +12,17 @@ internal sealed class RelayLog(TextWriter output, bool isVerbose)
     /// <summary>Something an operator asked for or should know; nothing is wrong.</summary>
     public void Notice(string text) => Write(text);
 
+    /// <summary>Something that helps who looks for it; only with --verbose.</summary>
+    public void Detail(string text)
+    {
+        if (isVerbose) Write(text);
+    }
+
     /// <summary>Something an operator should look at.</summary>
     public void Warning(string text) => Write($"warning: {text}");
 
     /// <summary>Something was not done that was asked for.</summary>
     public void Error(string text) => Write($"error: {text}");
-
-    /// <summary>Something that only somebody who looks for a fault wants to know; only with --verbose.</summary>
-    public void Detail(string text)
-    {
-        if (isVerbose) Write(text);
-    }
 
     /// <summary>How a tunnel ended; only with --verbose.</summary>
     /// <param name="target">The target as the tool wrote it.</param>

@@ -54,6 +54,18 @@ internal sealed record RelayOptions
     /// <summary>Tunnels open at a time, 1 or more. Default 1024.</summary>
     public int MaxTunnels { get; init; } = 1024;
 
+    /// <summary>How long a tunnel may take to open, all attempts included. Default 10 s.</summary>
+    public TimeSpan OpenTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long a tunnel may carry no byte before it is cut; keepalives do not count. Default 1 h.</summary>
+    public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromHours(1);
+
+    /// <summary>The users that may connect, or null for any.</summary>
+    public IReadOnlySet<uint>? OnlyUsers { get; init; }
+
+    /// <summary>True when only what the command of `run` started may connect.</summary>
+    public bool OnlyDescendants { get; init; }
+
     /// <summary>What is wrong with a FAIRLEAD_* variable, or null. Unlike a wrong flag it may be nobody's typing here, so it only costs the proxy.</summary>
     public string? VariableProblem { get; init; }
 
@@ -61,7 +73,7 @@ internal sealed record RelayOptions
     public IReadOnlyList<string> SystemBundles { get; init; } = Startup.CaBundle.SystemBundles;
 
     /// <summary>Brings flags and environment together.</summary>
-    /// <exception cref="OptionException">A flag, or FAIRLEAD_FAIL, has a value that cannot be meant.</exception>
+    /// <exception cref="OptionException">A flag, FAIRLEAD_FAIL or FAIRLEAD_ONLY_* has a value that cannot be meant.</exception>
     public static RelayOptions From(RelayFlags flags, IReadOnlyDictionary<string, string> environment)
     {
         string? problem = null;
@@ -99,6 +111,10 @@ internal sealed record RelayOptions
             SystemTrust = flags.SystemTrust,
             BrowserTrust = flags.BrowserTrust,
             MaxTunnels = flags.MaxTunnels ?? 1024,
+            OpenTimeout = Parsed(flags.OpenTimeout, "FAIRLEAD_OPEN_TIMEOUT", text => ParseSeconds(text, 10, 600, "--open-timeout (FAIRLEAD_OPEN_TIMEOUT)")),
+            IdleTimeout = Parsed(flags.IdleTimeout, "FAIRLEAD_IDLE_TIMEOUT", text => ParseSeconds(text, 3600, 7 * 24 * 3600, "--idle-timeout (FAIRLEAD_IDLE_TIMEOUT)")),
+            OnlyUsers = ParseUsers(Text(flags.OnlyUid, "FAIRLEAD_ONLY_UID")),
+            OnlyDescendants = flags.OnlyDescendants || ParseSwitch(Variable("FAIRLEAD_ONLY_DESCENDANTS"), "FAIRLEAD_ONLY_DESCENDANTS"),
         };
         options = options with { VariableProblem = problem };
         if (options.MaxTunnels < 1) throw new OptionException($"--max-tunnels: expected 1 or more, got {options.MaxTunnels}");
@@ -124,6 +140,13 @@ internal sealed record RelayOptions
         throw new OptionException($"--port (FAIRLEAD_PORT): expected 0 to 65535, got '{HostPort.Printable(text)}'");
     }
 
+    private static TimeSpan ParseSeconds(string? text, int standard, int most, string name)
+    {
+        if (text is null) return TimeSpan.FromSeconds(standard);
+        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) && seconds >= 1 && seconds <= most) return TimeSpan.FromSeconds(seconds);
+        throw new OptionException($"{name}: expected 1 to {most} seconds, got '{HostPort.Printable(text)}'");
+    }
+
     private static string[] ParseHosts(string? text)
     {
         var hosts = text?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? [];
@@ -137,6 +160,28 @@ internal sealed record RelayOptions
         null or "open" => false,
         "closed" => true,
         _ => throw new OptionException($"--fail (FAIRLEAD_FAIL): expected open or closed, got '{HostPort.Printable(text)}'"),
+    };
+
+    // A wall that was asked for and cannot be meant is never left away, so these are errors also when they come from a variable.
+    private static HashSet<uint>? ParseUsers(string? text)
+    {
+        if (text is null) return null;
+        var users = new HashSet<uint>();
+        foreach (var part in text.Split(','))
+        {
+            if (!uint.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out var user))
+                throw new OptionException($"--only-uid (FAIRLEAD_ONLY_UID): expected numbers of users with commas between them, got '{HostPort.Printable(text)}'");
+            users.Add(user);
+        }
+
+        return users;
+    }
+
+    private static bool ParseSwitch(string? text, string name) => text?.ToLowerInvariant() switch
+    {
+        "1" or "true" or "yes" or "on" => true,
+        null or "0" or "false" or "no" or "off" => false,
+        _ => throw new OptionException($"{name}: expected 1 or 0, got '{HostPort.Printable(text)}'"),
     };
 
     private static string? ParseList(string? text, string name)

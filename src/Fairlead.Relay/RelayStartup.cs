@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Fairlead.Relay.Startup;
+using Fairlead.Relay.Status;
 using Fairlead.Relay.Trust;
 using Fairlead.Relay.Tunnel;
 using Fairlead.Wire;
@@ -24,6 +25,8 @@ namespace Fairlead.Relay;
 /// <param name="time">The clock of every limit.</param>
 internal sealed class RelayStartup(IReadOnlyDictionary<string, string> environment, RelayLog log, TimeProvider time)
 {
+    private const string HardeningStep = "step 3 (process hardening)";
+
     /// <summary>Runs the six steps. Where one fails, nothing is left running; a token file is left as it was.</summary>
     /// <param name="options">What to do.</param>
     /// <param name="cancellationToken">Gives up.</param>
@@ -37,11 +40,13 @@ internal sealed class RelayStartup(IReadOnlyDictionary<string, string> environme
             if (options.VariableProblem is { } problem) throw new StepException(problem, "Correct the variable.");
             var target = RequireTarget(options.Gateway, options.SessionId!);
 
-            // 2. The token; nobody may be reading along.
-            step = "step 3 (process hardening)";
+            // 2. The token; nobody may be reading along. What of step 3 needs no token is done before it is here.
+            step = HardeningStep;
             ProcessHardening.RefuseTracer();
+            Harden();
             step = "step 2 (session token)";
-            var token = TokenFile.Read(options.TokenFile);
+            var token = TokenFile.Read(options.TokenFile, out var weakness);
+            if (weakness is not null) log.Warning($"{step}: {weakness}");
             return await ServeAsync(options, target, token, removesTokenFile: true, cancellationToken);
         }
         catch (StepException e)
@@ -59,6 +64,7 @@ internal sealed class RelayStartup(IReadOnlyDictionary<string, string> environme
         try
         {
             var target = RequireTarget(options.Gateway, options.SessionId ?? "");
+            Harden();
             return await ServeAsync(options, target, token, removesTokenFile: false, cancellationToken);
         }
         catch (StepException e)
@@ -72,27 +78,29 @@ internal sealed class RelayStartup(IReadOnlyDictionary<string, string> environme
         RelayOptions options, RelayTarget target, SessionToken token, bool removesTokenFile, CancellationToken cancellationToken)
     {
         LoopbackListener? listener = null;
-        var step = "step 3 (process hardening)";
+        var step = HardeningStep;
         var isStarted = false;
         try
         {
-            // 3. The process: no dumps, no swap, and no trust that came with the environment.
-            if (ProcessHardening.ForbidDumping() is { } weakness) log.Warning($"{step}: {weakness}");
+            // 3. The process: no swap, and no trust that came with the environment.
             if (token.KeepInMemory() is { } swappable) log.Warning($"{step}: {swappable}");
             ProcessHardening.ForgetInheritedTrust();
 
             // 4. The CA.
             step = "step 4 (CA certificate)";
             OpenSsl.Require();
-            var dialer = new GatewayDialer(target.Gateway, FindProxy(target.Gateway), ReadPinnedRoots(options.GatewayCa, target.Gateway), time);
+            var egress = FindProxy(target.Gateway);
+            var dialer = new GatewayDialer(target.Gateway, egress, ReadPinnedRoots(options.GatewayCa, target.Gateway), time);
             var certificates = await GatewayCertificates.FetchAsync(target.Gateway, dialer, time, cancellationToken);
             step = "step 4 (CA bundle)";
             if (CaBundle.Write(options.CaBundle, certificates, options.SystemBundles) is { } lack) log.Warning(lack);
 
-            // 5. The listener.
+            // 5. The listener. An orphan of the command is still the command's: without us in between it would become a child of init.
+            if (options.OnlyDescendants && OperatingSystem.IsLinux()) _ = LibC.AdoptOrphans();
             step = "step 5 (listen)";
-            var session = new ConnectSession(dialer, target.SessionId, token, log, time);
-            listener = Listen(options, session);
+            var status = new RelayStatus(new GatewayFacts(target.Gateway.ToString(), null, egress?.Endpoint.ToString(), options.GatewayCa), target.SessionId, time);
+            var session = new ConnectSession(new TunnelOpener(dialer, options.OpenTimeout, time), target.SessionId, token, options.IdleTimeout, status, new LocalPeer(options.OnlyUsers, options.OnlyDescendants), log, time);
+            listener = Listen(options, session, status);
 
             // 6. The token file.
             if (removesTokenFile && TokenFile.Destroy(options.TokenFile) is { } problem)
@@ -110,8 +118,9 @@ internal sealed class RelayStartup(IReadOnlyDictionary<string, string> environme
             var directory = WriteFilesForTools(options.StateDirectory, ref facts);
             TellConflicts(facts);
             var stores = await InstallAsync(options, certificates, directory, cancellationToken);
+            status.Trust = TrustReport.Of(facts, stores);
             isStarted = true;
-            return new StartupOutcome.Started(new RunningRelay(listener, token, directory, stores, facts));
+            return new StartupOutcome.Started(new RunningRelay(listener, token, status, directory, stores, facts));
         }
         catch (StepException e)
         {
@@ -164,6 +173,13 @@ internal sealed class RelayStartup(IReadOnlyDictionary<string, string> environme
         log.Notice($"{first}{(conflicts.Count == 1 ? " wins" : $" and {conflicts.Count - 1} more settings win")} over the relay's; `fairlead doctor` or --verbose names all and what to do");
     }
 
+    private void Harden()
+    {
+        if (ProcessHardening.WasReadable)
+            log.Detail("this program's file can be read by its user, whose other processes could open our memory while we started: install it root-owned with mode 0711");
+        foreach (var weakness in ProcessHardening.ForbidDumping()) log.Warning($"{HardeningStep}: {weakness}");
+    }
+
     private static RelayTarget RequireTarget(string? gateway, string sessionId)
     {
         if (gateway is null)
@@ -200,11 +216,12 @@ internal sealed class RelayStartup(IReadOnlyDictionary<string, string> environme
         }
     }
 
-    private LoopbackListener Listen(RelayOptions options, ConnectSession session)
+    private LoopbackListener Listen(RelayOptions options, ConnectSession session, RelayStatus status)
     {
         try
         {
-            return LoopbackListener.Start(options.Port, options.MaxTunnels, session.ServeAsync, log.Warning, time);
+            return LoopbackListener.Start(options.Port, options.MaxTunnels, session.ServeAsync, log.Warning, () => status.Record(
+                NoticeKind.Local, "", $"{options.MaxTunnels} tunnels are open, which is the limit.", "End some, or raise --max-tunnels."), time);
         }
         catch (SocketException e)
         {

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Fairlead.Relay.Startup;
 using Fairlead.Wire;
 
 namespace Fairlead.Relay;
@@ -8,13 +9,18 @@ namespace Fairlead.Relay;
 /// <param name="log">Takes lines for the operator.</param>
 internal sealed class RelayVerb(IReadOnlyDictionary<string, string> environment, RelayLog log)
 {
-    private static readonly TimeSpan DrainLimit = TimeSpan.FromSeconds(10);
+    // It names a port and no secret, and whoever waits for it may be another user.
+    private const UnixFileMode ForAll = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
 
-    /// <summary>Runs the relay until SIGTERM or SIGINT, then lets open tunnels end for up to 10 s.</summary>
+    private readonly ServiceManager _manager = new(environment);
+
+    /// <summary>Runs the relay until SIGTERM or SIGINT, then lets open tunnels end for a while.</summary>
     /// <param name="options">What the relay is to do.</param>
     /// <param name="environmentFile">A second file for the variables, or null.</param>
+    /// <param name="readyFile">A file that is there while the relay listens, or null.</param>
+    /// <param name="drain">How long open tunnels may last after the signal.</param>
     /// <param name="cancellationToken">Ends the relay like a signal.</param>
-    public async Task<int> RunAsync(RelayOptions options, string? environmentFile, CancellationToken cancellationToken)
+    public async Task<int> RunAsync(RelayOptions options, string? environmentFile, string? readyFile, TimeSpan drain, CancellationToken cancellationToken)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
@@ -25,6 +31,8 @@ internal sealed class RelayVerb(IReadOnlyDictionary<string, string> environment,
             stop.Cancel();
         }
 
+        // No command follows that would miss the limit.
+        if (OperatingSystem.IsLinux()) _ = CoreFiles.ForbidForGood();
         try
         {
             switch (await new RelayStartup(environment, log, TimeProvider.System).StartAsync(options, stop.Token))
@@ -37,7 +45,7 @@ internal sealed class RelayVerb(IReadOnlyDictionary<string, string> environment,
                     return options.FailsClosed ? ExitCodes.FailedClosed : ExitCodes.Failure;
                 case StartupOutcome.Started started:
                     await using (started.Relay)
-                        return await ServeAsync(started.Relay, options, environmentFile, stop.Token);
+                        return await ServeAsync(started.Relay, options, environmentFile, readyFile, drain, stop.Token);
                 default:
                     throw new InvalidOperationException("a start-up ends in one of three ways");
             }
@@ -48,27 +56,37 @@ internal sealed class RelayVerb(IReadOnlyDictionary<string, string> environment,
         }
     }
 
-    private async Task<int> ServeAsync(RunningRelay relay, RelayOptions options, string? environmentFile, CancellationToken stopping)
+    private async Task<int> ServeAsync(
+        RunningRelay relay, RelayOptions options, string? environmentFile, string? readyFile, TimeSpan drain, CancellationToken stopping)
     {
         var files = new Dictionary<string, string> { [StateFile.PathIn(options.StateDirectory)] = StateFile.Export(relay.Environment) };
         if (environmentFile is not null) files[Path.GetFullPath(environmentFile)] = StateFile.Lines(relay.Environment);
-        foreach (var (file, content) in files)
-        {
-            try
-            {
-                StateFile.Write(file, content);
-            }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-            {
-                log.Warning($"the environment for tools could not be written to {HostPort.Printable(file)}: {e.Message}");
-            }
-        }
+        foreach (var (file, content) in files) Leave(file, content, "the environment for tools");
+        // The last: who waits for it finds the others.
+        var ready = $"127.0.0.1:{relay.Port}\n";
+        if (readyFile is not null) Leave(Path.GetFullPath(readyFile), ready, "the sign of readiness", ForAll);
+        _manager.Ready(relay.Port);
 
         log.Notice($"the relay listens on 127.0.0.1:{relay.Port}; `eval \"$(fairlead env)\"` makes a shell use it");
         await WaitAsync(stopping);
+        _manager.Stopping(drain);
+        if (readyFile is not null) StateFile.Remove(Path.GetFullPath(readyFile), ready);
         foreach (var (file, content) in files) StateFile.Remove(file, content);
-        await relay.DrainAsync(DrainLimit);
+        await relay.DrainAsync(drain);
         return ExitCodes.Success;
+    }
+
+    private void Leave(string file, string content, string what, UnixFileMode? mode = null)
+    {
+        try
+        {
+            if (mode is { } shared) StateFile.Write(file, content, shared);
+            else StateFile.Write(file, content);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            log.Warning($"{what} could not be written to {HostPort.Printable(file)}: {e.Message}");
+        }
     }
 
     private static async Task WaitAsync(CancellationToken stopping)

@@ -17,12 +17,25 @@ internal sealed class RunVerb(IReadOnlyDictionary<string, string> environment, R
     {
         // Before anything else: a mistyped command must not cost the session its token.
         if (Find(command, out var exitCode) is not { } program) return exitCode;
-        switch (await new RelayStartup(environment, log, TimeProvider.System).StartAsync(options, cancellationToken))
+        StartupOutcome outcome;
+        using (var signals = new StartSignals(cancellationToken))
+        {
+            try
+            {
+                outcome = await new RelayStartup(environment, log, TimeProvider.System).StartAsync(options, signals.Token);
+            }
+            catch (OperationCanceledException) when (signals.ExitCode is not null)
+            {
+                return signals.ExitCode.Value;
+            }
+        }
+
+        switch (outcome)
         {
             case StartupOutcome.Off off:
                 log.Notice($"proxy off: {off.Gate}");
                 if (options.FailsClosed) return ExitCodes.FailedClosed;
-                return await ChildCommand.RunAsync(program, command.Skip(1).ToArray(), environment, log);
+                return await ChildCommand.RunAsync(program, command.Skip(1).ToArray(), environment, companion: null, log);
 
             case StartupOutcome.Failed failed when options.FailsClosed:
                 log.Warning(failed.Describe("Nothing is started (--fail closed)."));
@@ -31,11 +44,11 @@ internal sealed class RunVerb(IReadOnlyDictionary<string, string> environment, R
             case StartupOutcome.Failed failed:
                 var kept = TokenFile.Destroy(options.TokenFile);
                 log.Warning(failed.Describe(kept is null ? "The proxy is off for this run." : $"The proxy is off for this run, and {kept}: the command can read it."));
-                return await ChildCommand.RunAsync(program, command.Skip(1).ToArray(), environment, log);
+                return await ChildCommand.RunAsync(program, command.Skip(1).ToArray(), environment, companion: null, log);
 
             case StartupOutcome.Started started:
                 await using (started.Relay)
-                    return await ChildCommand.RunAsync(program, command.Skip(1).ToArray(), With(started.Relay, removed: []), log);
+                    return await ChildCommand.RunAsync(program, command.Skip(1).ToArray(), With(started.Relay, removed: []), companion: null, log);
 
             default:
                 throw new InvalidOperationException("a start-up ends in one of three ways");
@@ -53,11 +66,12 @@ internal sealed class RunVerb(IReadOnlyDictionary<string, string> environment, R
     {
         if (Find(command, out var exitCode) is not { } program) return exitCode;
         var directory = Directory.CreateTempSubdirectory("fairlead-"); // mode 0700
+        using var signals = new StartSignals(cancellationToken);
         try
         {
             OpenSsl.Require();
             using var token = SessionToken.CreateRandom();
-            await using var gateway = await LocalGateway.StartAsync(configuration, session, token, environment, cancellationToken);
+            await using var gateway = await LocalGateway.StartAsync(configuration, session, token, environment, signals.Token);
             var local = options with
             {
                 Gateway = gateway.Ready.Url,
@@ -66,17 +80,21 @@ internal sealed class RunVerb(IReadOnlyDictionary<string, string> environment, R
                 CaBundle = Path.Combine(directory.FullName, "ca-bundle.crt"),
                 StateDirectory = directory.FullName,
             };
-            switch (await new RelayStartup(environment, log, TimeProvider.System).StartWithTokenAsync(local, token, cancellationToken))
+            switch (await new RelayStartup(environment, log, TimeProvider.System).StartWithTokenAsync(local, token, signals.Token))
             {
                 case StartupOutcome.Started started:
                     await using (started.Relay)
-                        return await ChildCommand.RunAsync(program, command.Skip(1).ToArray(), With(started.Relay, gateway.Ready.RemoveEnvironment ?? []), log);
+                        return signals.ExitCode ?? await ChildCommand.RunAsync(program, command.Skip(1).ToArray(), With(started.Relay, gateway.Ready.RemoveEnvironment ?? []), gateway.ProcessId, log);
                 case StartupOutcome.Failed failed:
                     log.Error(failed.Describe("Nothing is started."));
                     return ExitCodes.FailedClosed;
                 default:
                     throw new InvalidOperationException("a start-up with a token has no gates");
             }
+        }
+        catch (OperationCanceledException) when (signals.ExitCode is not null)
+        {
+            return signals.ExitCode.Value;
         }
         catch (StepException e)
         {

@@ -30,19 +30,19 @@ internal static class StateFile
     /// <summary>One <c>NAME=value</c> line for each variable, as <c>docker --env-file</c> and systemd's <c>EnvironmentFile</c> read them.</summary>
     public static string Lines(IReadOnlyList<(string Name, string Value)> environment) => string.Concat(environment.Select(v => $"{v.Name}={v.Value}\n"));
 
-    /// <summary>Writes a file of variables, mode 0600, whole or not at all. A missing directory is made, mode 0700.</summary>
+    /// <summary>Writes a file, mode 0600 unless told otherwise, whole or not at all. A missing directory is made, mode 0700.</summary>
     /// <exception cref="IOException">It cannot be written.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be written.</exception>
-    public static void Write(string path, string content)
+    public static void Write(string path, string content, UnixFileMode mode = PrivateFile)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(path)!, PrivateDirectory);
         var temporary = $"{path}.{Path.GetRandomFileName()}";
-        using (var file = new FileStream(temporary, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = PrivateFile }))
+        using (var file = new FileStream(temporary, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = mode }))
             file.Write(Encoding.UTF8.GetBytes(content));
         File.Move(temporary, path, overwrite: true);
     }
 
-    /// <summary>Removes a file of variables if it is still ours: a relay that started later may have written its own.</summary>
+    /// <summary>Removes a file if it is still ours: a relay that started later may have written its own.</summary>
     public static void Remove(string path, string content)
     {
         try
@@ -55,35 +55,49 @@ internal static class StateFile
         }
     }
 
+    /// <summary>The port of the relay that left its state, whether or not it still runs.</summary>
+    /// <returns>The port, or why there is none and what helps.</returns>
+    public static (int? Port, string? Problem) PortIn(string stateDirectory)
+    {
+        var (lines, port, problem) = Read(PathIn(stateDirectory));
+        return lines is null ? (null, problem) : (port, null);
+    }
+
     /// <summary>Reads the variables of the relay that runs.</summary>
     /// <param name="stateDirectory">Where it leaves them.</param>
     /// <param name="cancellationToken">Ends the wait for its answer.</param>
     /// <returns>The lines, or why there are none.</returns>
     public static async Task<(string? Lines, string? Problem)> ReadAsync(string stateDirectory, CancellationToken cancellationToken)
     {
-        var path = PathIn(stateDirectory);
+        var (lines, port, problem) = Read(PathIn(stateDirectory));
+        if (lines is null) return (null, problem);
+        return await AnswersAsync(port, cancellationToken)
+            ? (lines, null)
+            : (null, $"{HostPort.Printable(PathIn(stateDirectory))} names port {port}, but no relay answers there. It was killed, perhaps: start `fairlead relay` again.");
+    }
+
+    private static (string? Lines, int Port, string? Problem) Read(string path)
+    {
         var shown = HostPort.Printable(path);
         string lines;
         try
         {
-            lines = await File.ReadAllTextAsync(path, cancellationToken);
+            lines = File.ReadAllText(path);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
-            return (null, $"no relay runs here: there is no {shown}. Start `fairlead relay`, or name its --state-dir.");
+            return (null, 0, $"no relay runs here: there is no {shown}. Start `fairlead relay`, or name its --state-dir.");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return (null, $"{shown} cannot be read: {e.Message}");
+            return (null, 0, $"{shown} cannot be read: {e.Message}");
         }
 
         var start = lines.IndexOf(PortPrefix, StringComparison.Ordinal);
         var digits = start < 0 ? "" : string.Concat(lines[(start + PortPrefix.Length)..].TakeWhile(char.IsAsciiDigit));
         if (!ushort.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var port))
-            return (null, $"{shown} was not written by `fairlead relay`: it names no port. Remove it and start the relay again.");
-        return await AnswersAsync(port, cancellationToken)
-            ? (lines, null)
-            : (null, $"{shown} names port {port}, but no relay answers there. It was killed, perhaps: start `fairlead relay` again.");
+            return (null, 0, $"{shown} was not written by `fairlead relay`: it names no port. Remove it and start the relay again.");
+        return (lines, port, null);
     }
 
     private static async Task<bool> AnswersAsync(int port, CancellationToken cancellationToken)
@@ -99,8 +113,8 @@ internal static class StateFile
             var answer = new byte["HTTP/1.1 405".Length];
             var length = 0;
             for (int read = 1; read > 0 && length < answer.Length; length += read) read = await socket.ReceiveAsync(answer.AsMemory(length), limit.Token);
-            // 503 is a relay at its limit.
-            return answer.AsSpan().SequenceEqual("HTTP/1.1 405"u8) || answer.AsSpan().SequenceEqual("HTTP/1.1 503"u8);
+            // 503 is a relay at its limit, 403 one that is not for us; what it tells tools says why.
+            return answer.AsSpan().SequenceEqual("HTTP/1.1 405"u8) || answer.AsSpan().SequenceEqual("HTTP/1.1 503"u8) || answer.AsSpan().SequenceEqual("HTTP/1.1 403"u8);
         }
         catch (Exception e) when (e is SocketException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {

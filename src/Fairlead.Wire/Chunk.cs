@@ -4,8 +4,8 @@ using System.Text;
 namespace Fairlead.Wire;
 
 /// <summary>
-/// One message of the tunnel, coded by hand since it is four fields on the hottest path:
-/// <code>message UpstreamProxyChunk { bytes data = 1; bool is_connect = 2; string host = 3; int32 port = 4; bool end_of_data = 100; }</code>
+/// One message of the tunnel, coded by hand since it is a few fields on the hottest path:
+/// <code>message UpstreamProxyChunk { bytes data = 1; bool is_connect = 2; string host = 3; int32 port = 4; bool end_of_data = 100; bytes notice = 101; }</code>
 /// A field that we do not know is skipped, as protobuf demands; a message that is not protobuf is fatal.
 /// </summary>
 public readonly struct Chunk
@@ -16,6 +16,7 @@ public readonly struct Chunk
     private const uint HostTag = (3 << 3) | 2;
     private const uint PortTag = 4 << 3;
     private const uint EndOfDataTag = 100 << 3;
+    private const uint NoticeTag = (101 << 3) | 2;
     private const int MaxGroupDepth = 64;
 
     /// <summary>The empty chunk that keeps idle connections open: <c>0a 00</c>.</summary>
@@ -41,6 +42,17 @@ public readonly struct Chunk
 
     /// <summary>True when the sender sends no more data; the other direction goes on.</summary>
     public bool EndOfData { get; private init; }
+
+    /// <summary>A <see cref="Fairlead.Wire.Notice"/>, not checked; empty when there is none, or one larger than <see cref="Protocol.MaxNoticeBytes"/>. Valid until the next chunk is read.</summary>
+    public ReadOnlyMemory<byte> Notice { get; private init; }
+
+    /// <summary>A chunk with nothing but a notice: <c>aa 06 | varint length | notice</c>. Sent only to a peer that knows it.</summary>
+    /// <param name="notice">At most <see cref="Protocol.MaxNoticeBytes"/>.</param>
+    public static byte[] NoticeMessage(ReadOnlySpan<byte> notice)
+    {
+        Debug.Assert(notice.Length <= Protocol.MaxNoticeBytes);
+        return [0xaa, 0x06, (byte)(notice.Length | 0x80), (byte)(notice.Length >> 7), .. notice];
+    }
 
     /// <summary>Writes what precedes the data bytes in a chunk of field 1 alone.</summary>
     /// <param name="output">At least <see cref="MaxHeaderBytes"/> long.</param>
@@ -69,6 +81,7 @@ public readonly struct Chunk
     {
         var reader = new Reader(message.Span);
         var data = ReadOnlyMemory<byte>.Empty;
+        var notice = ReadOnlyMemory<byte>.Empty;
         var host = "";
         int port = 0;
         bool isConnect = false, endOfData = false;
@@ -88,11 +101,16 @@ public readonly struct Chunk
                 case HostTag: host = reader.ReadString(); break;
                 case PortTag: port = (int)reader.ReadVarint(); break;
                 case EndOfDataTag: endOfData = reader.ReadVarint() != 0; break;
+                case NoticeTag:
+                    var noticeBytes = reader.ReadLength();
+                    notice = noticeBytes <= Protocol.MaxNoticeBytes ? message.Slice(reader.Position, noticeBytes) : default;
+                    reader.Skip(noticeBytes);
+                    break;
                 default: reader.SkipField(tag, depth: 0); break;
             }
         }
 
-        return new Chunk { Data = data, IsConnect = isConnect, Host = host, Port = port, EndOfData = endOfData };
+        return new Chunk { Data = data, IsConnect = isConnect, Host = host, Port = port, EndOfData = endOfData, Notice = notice };
     }
 
     private ref struct Reader(ReadOnlySpan<byte> message)

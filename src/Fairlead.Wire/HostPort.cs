@@ -220,9 +220,14 @@ public sealed record HostPort
 
     /// <summary>Makes hostile text harmless for a message: control and non-ASCII characters become <c>\uXXXX</c>, 80 characters at most.</summary>
     /// <param name="text">What came.</param>
-    public static string Printable(string text)
+    public static string Printable(string text) => PrintableUpTo(text, 80);
+
+    /// <summary>The same with a limit of the caller's choice.</summary>
+    /// <param name="text">What came.</param>
+    /// <param name="maxCharacters">How many of its characters are kept.</param>
+    public static string PrintableUpTo(string text, int maxCharacters)
     {
-        var shown = text.Length > 80 ? text[..80] : text;
+        var shown = text.Length > maxCharacters ? text[..maxCharacters] : text;
         var result = new StringBuilder(shown.Length);
         foreach (var c in shown)
         {
@@ -230,6 +235,6 @@ public sealed record HostPort
             else result.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}");
         }
 
-        return text.Length > 80 ? result.Append("...").ToString() : result.ToString();
+        return text.Length > maxCharacters ? result.Append("...").ToString() : result.ToString();
     }
 }

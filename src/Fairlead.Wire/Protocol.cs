@@ -24,6 +24,27 @@ public static class Protocol
     /// <summary>The value of <see cref="TunnelHeader"/>.</summary>
     public const string TunnelVersion = "1";
 
+    /// <summary>
+    /// Header by which both ends say, in the upgrade and its answer, that they know the notice chunk (value <c>1</c>). A header of its own, since an end that
+    /// knows only <see cref="TunnelHeader"/> compares that one's value as a whole.
+    /// </summary>
+    public const string NoticeHeader = "Fairlead-Notice";
+
+    /// <summary>The value of <see cref="NoticeHeader"/>.</summary>
+    public const string NoticeVersion = "1";
+
+    /// <summary>Most bytes of a notice: 2 KiB. A larger one is passed over.</summary>
+    public const int MaxNoticeBytes = 2 * 1024;
+
+    /// <summary>Header of the answer to an upgrade: the gateway's version.</summary>
+    public const string GatewayHeader = "Fairlead-Gateway";
+
+    /// <summary>Header of a refused CONNECT: the kind of the refusal, one of <see cref="NoticeKind"/>.</summary>
+    public const string ReasonHeader = "Fairlead-Reason";
+
+    /// <summary>The host that the gateway itself answers inside a tunnel, for every session: whoever gets that answer has a working way there.</summary>
+    public const string SelfTestHost = "fairlead.test";
+
     /// <summary>Response header that carries the name of the rule that refused a request.</summary>
     public const string DenyHeader = "Fairlead-Deny";
 

@@ -28,6 +28,7 @@ public sealed class TunnelStream : Stream
     private bool _inputEnded;
     private Exception? _readFailure;
     private Task _pong = Task.CompletedTask;
+    private Task _notice = Task.CompletedTask;
     private bool _dataEnded;
     private bool _closeSent;
     private bool _isBroken;
@@ -49,6 +50,12 @@ public sealed class TunnelStream : Stream
 
     /// <summary>True when a half-close can be told to the peer, so that one direction may end and the other go on.</summary>
     public bool CarriesHalfClose => _peerKnowsEndOfData;
+
+    /// <summary>True when the peer sent <see cref="Protocol.NoticeHeader"/>: then <see cref="TrySendNotice"/> sends. Default: false.</summary>
+    public bool PeerKnowsNotices { get; init; }
+
+    /// <summary>Takes each notice of the peer, on the way of reading; it must be quick and not throw. Default: none, and notices are passed over.</summary>
+    public Action<Notice>? NoticeReceived { get; set; }
 
     /// <summary>True once the peer's close frame came: it neither sends nor reads any more.</summary>
     public bool IsClosedByPeer { get; private set; }
@@ -116,6 +123,7 @@ public sealed class TunnelStream : Stream
                 if (!_frames.TryTakeMessage(frame, payload, out var message)) continue;
                 var chunk = Chunk.Parse(message);
                 if (chunk.EndOfData) _inputEnded = true;
+                TakeNotice(chunk);
                 if (chunk.Data.IsEmpty && !chunk.IsConnect) continue; // a keepalive, or the bare end of data
                 BytesRead += chunk.Data.Length;
                 return chunk;
@@ -154,15 +162,14 @@ public sealed class TunnelStream : Stream
 
     /// <inheritdoc/>
     /// <exception cref="TunnelAbortedException">The tunnel is closed or broken, or this end said that it sends no more data.</exception>
-    public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
-    {
-        while (!buffer.IsEmpty)
-        {
-            var bytes = Math.Min(buffer.Length, Protocol.PreferredChunkBytes);
-            await SendAsync(FrameKind.Binary, buffer[..bytes], isData: true, cancellationToken).ConfigureAwait(false);
-            buffer = buffer[bytes..];
-        }
-    }
+    public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) =>
+        WriteChunksAsync(buffer, isSecret: false, cancellationToken);
+
+    /// <summary>Writes what holds a secret: the copies that framing makes of it are erased once they were handed to the connection.</summary>
+    /// <param name="secret">The caller erases it.</param>
+    /// <param name="cancellationToken">Cancels the write, which breaks the tunnel.</param>
+    /// <exception cref="TunnelAbortedException">The tunnel is closed or broken, or this end said that it sends no more data.</exception>
+    public ValueTask WriteSecretAsync(ReadOnlyMemory<byte> secret, CancellationToken cancellationToken) => WriteChunksAsync(secret, isSecret: true, cancellationToken);
 
     /// <summary>
     /// Says, once, that this end sends no more data. The other direction goes on where <see cref="CarriesHalfClose"/> is true; else the tunnel closes.
@@ -188,6 +195,16 @@ public sealed class TunnelStream : Stream
         await SendAsync(FrameKind.Close, payload.AsMemory(0, 2 + reasonBytes), isData: false, cancellationToken).ConfigureAwait(false);
     }
 
+    /// <summary>Sends a notice beside the data, if the peer knows notices and nobody is writing just now: it never waits, and never makes data wait for it.</summary>
+    /// <param name="notice">What to tell the peer.</param>
+    /// <returns>False when it was dropped.</returns>
+    public bool TrySendNotice(Notice notice)
+    {
+        if (!PeerKnowsNotices || _dataEnded || _closeSent || _isBroken || !_notice.IsCompleted || !_writing.Wait(0, CancellationToken.None)) return false;
+        _notice = SendNoticeAsync(Chunk.NoticeMessage(notice.Encode()));
+        return true;
+    }
+
     /// <summary>Does nothing: every write is sent at once.</summary>
     public override void Flush() { }
 
@@ -204,6 +221,7 @@ public sealed class TunnelStream : Stream
         await _transport.DisposeAsync().ConfigureAwait(false);
         await _keepAlive.ConfigureAwait(false);
         await _pong.ConfigureAwait(false);
+        await _notice.ConfigureAwait(false);
         await base.DisposeAsync().ConfigureAwait(false);
     }
 
@@ -251,10 +269,26 @@ public sealed class TunnelStream : Stream
         base.Dispose(disposing);
     }
 
+    private async ValueTask WriteChunksAsync(ReadOnlyMemory<byte> buffer, bool isSecret, CancellationToken cancellationToken)
+    {
+        while (!buffer.IsEmpty)
+        {
+            var bytes = Math.Min(buffer.Length, Protocol.PreferredChunkBytes);
+            await SendAsync(FrameKind.Binary, buffer[..bytes], isData: true, cancellationToken, isSecret).ConfigureAwait(false);
+            buffer = buffer[bytes..];
+        }
+    }
+
     private void DropAfterEnd(Chunk chunk)
     {
         if (_inputEnded && !chunk.Data.IsEmpty) throw new ProtocolException("expected no data after the end of data");
         if (chunk.EndOfData) _inputEnded = true;
+        TakeNotice(chunk);
+    }
+
+    private void TakeNotice(Chunk chunk)
+    {
+        if (NoticeReceived is not null && !chunk.Notice.IsEmpty && Notice.TryParse(chunk.Notice, out var notice)) NoticeReceived(notice);
     }
 
     private async ValueTask HandleControlAsync(FrameKind kind, Memory<byte> payload, CancellationToken cancellationToken)
@@ -298,12 +332,16 @@ public sealed class TunnelStream : Stream
         }
     }
 
-    private async ValueTask SendAsync(FrameKind kind, ReadOnlyMemory<byte> payload, bool isData, CancellationToken cancellationToken)
+    // The caller has taken the right to write.
+    private async Task SendNoticeAsync(byte[] message)
     {
-        await _writing.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            await SendLockedAsync(kind, payload, isData, cancellationToken).ConfigureAwait(false);
+            await SendLockedAsync(FrameKind.Binary, message, isData: false, _disposal.Token).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is TunnelAbortedException or OperationCanceledException)
+        {
+            // The tunnel is over; who reads or writes it learns that there.
         }
         finally
         {
@@ -311,7 +349,20 @@ public sealed class TunnelStream : Stream
         }
     }
 
-    private async ValueTask SendLockedAsync(FrameKind kind, ReadOnlyMemory<byte> payload, bool isData, CancellationToken cancellationToken)
+    private async ValueTask SendAsync(FrameKind kind, ReadOnlyMemory<byte> payload, bool isData, CancellationToken cancellationToken, bool isSecret = false)
+    {
+        await _writing.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await SendLockedAsync(kind, payload, isData, cancellationToken, isSecret).ConfigureAwait(false);
+        }
+        finally
+        {
+            _writing.Release();
+        }
+    }
+
+    private async ValueTask SendLockedAsync(FrameKind kind, ReadOnlyMemory<byte> payload, bool isData, CancellationToken cancellationToken, bool isSecret = false)
     {
         if ((_closeSent || _isBroken) && kind == FrameKind.Close) return;
         if (_closeSent || _isBroken) throw new TunnelAbortedException("the tunnel is closed");
@@ -334,7 +385,8 @@ public sealed class TunnelStream : Stream
         {
             // Half a frame on the wire cannot be taken back: whatever followed would be read as its rest.
             if (!isWhole) _isBroken = true;
-            ArrayPool<byte>.Shared.Return(frame);
+            // Masked or not: the key of the mask stands in the frame.
+            ArrayPool<byte>.Shared.Return(frame, clearArray: isSecret);
         }
     }
 

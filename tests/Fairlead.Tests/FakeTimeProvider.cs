@@ -1,10 +1,9 @@
 namespace Fairlead.Tests;
 
 /// <summary>A clock that a test moves by hand; timers that fall due run inside <see cref="Advance"/>.</summary>
-internal sealed class FakeTimeProvider : TimeProvider
+/// <param name="start">When it begins; default 2030.</param>
+internal sealed class FakeTimeProvider(DateTimeOffset? start = null) : TimeProvider
 {
-    private static readonly DateTimeOffset Start = new(2030, 1, 1, 0, 0, 0, TimeSpan.Zero);
-
     private readonly Lock _lock = new();
     private readonly List<FakeTimer> _timers = [];
     private TimeSpan _passed;
@@ -13,7 +12,7 @@ internal sealed class FakeTimeProvider : TimeProvider
 
     public override TimeZoneInfo LocalTimeZone => TimeZoneInfo.Utc;
 
-    public override DateTimeOffset GetUtcNow() => Start + Passed;
+    public override DateTimeOffset GetUtcNow() => (start ?? new DateTimeOffset(2030, 1, 1, 0, 0, 0, TimeSpan.Zero)) + Passed;
 
     public override long GetTimestamp() => Passed.Ticks;
 

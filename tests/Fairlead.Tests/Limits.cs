@@ -7,6 +7,9 @@ internal static class Limits
 
     public static readonly TimeSpan Test = TimeSpan.FromMilliseconds(TestMilliseconds);
 
+    /// <summary>How often is looked whether something has happened of which nobody tells.</summary>
+    public static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(20);
+
     /// <summary>A token that ends with the test, or after the limit.</summary>
     public static CancellationToken Token
     {

@@ -105,6 +105,8 @@ internal sealed class AuditLog : IDisposable
             _json.WriteNumber("port", record.Port);
             _json.WriteString("path", record.Path);
             WriteList("query_names", record.QueryNames);
+            _json.WriteString("policy", record.Policy);
+            _json.WriteString("policy_hash", record.PolicyHash);
             WriteText("decision", record.Decision is { } d ? NameOf(d) : null);
             WriteText("rule", record.Decision?.Rule);
             WriteList("credentials", record.Credentials);

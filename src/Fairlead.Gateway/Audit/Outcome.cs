@@ -9,6 +9,9 @@ internal enum Outcome
     /// <summary>Request: the connection became a WebSocket, which ended.</summary>
     Upgraded,
 
+    /// <summary>Request: for the self-test host, which the gateway answers itself.</summary>
+    SelfTest,
+
     /// <summary>Policy refused.</summary>
     Denied,
 
@@ -56,6 +59,9 @@ internal enum Outcome
 
     /// <summary>Tunnel: the gateway cut it, as when an upstream broke off and the workload must not take the answer for whole.</summary>
     GatewayAborted,
+
+    /// <summary>Tunnel: its session ended, or got another token, while it was open.</summary>
+    SessionRevoked,
 
     /// <summary>Request: it was refused since it could not be audited.</summary>
     AuditUnavailable,

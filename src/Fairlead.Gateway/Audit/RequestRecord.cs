@@ -27,6 +27,12 @@ internal sealed record RequestRecord
     /// <summary>The names of the query's parameters.</summary>
     public IReadOnlyList<string> QueryNames { get; init; } = [];
 
+    /// <summary>The name of the session's policy.</summary>
+    public required string Policy { get; set; }
+
+    /// <summary>Which version of it: <see cref="RuleSet.Hash"/>.</summary>
+    public required string PolicyHash { get; set; }
+
     /// <summary>Null when the request was refused before policy was asked.</summary>
     public Decision? Decision { get; set; }
 

@@ -1,4 +1,5 @@
 using System.Net;
+using Fairlead.Gateway.Policy;
 using Fairlead.Gateway.Sessions;
 using Fairlead.Gateway.Upstream;
 
@@ -14,6 +15,9 @@ internal sealed record GatewayOptions
 
     public required IReadOnlyList<Session> Sessions { get; init; }
 
+    /// <summary>All that are defined, those that no session has included.</summary>
+    public IReadOnlyList<PolicyDefinition> Policies { get; init; } = [];
+
     public required string AuditFile { get; init; }
 
     public UpstreamOptions Upstream { get; init; } = new();
@@ -21,8 +25,22 @@ internal sealed record GatewayOptions
     /// <summary>The environment variables that hold secrets or tokens, which no workload may see.</summary>
     public IReadOnlyList<string> SecretVariables { get; init; } = [];
 
+    /// <summary>The files that hold secrets or tokens.</summary>
+    public IReadOnlyList<string> SecretFiles { get; init; } = [];
+
     /// <summary>What is not wrong but worth a look.</summary>
     public IReadOnlyList<string> Warnings { get; init; } = [];
+
+    /// <summary>The names of those sections in which another configuration differs and which only a start reads.</summary>
+    public IEnumerable<string> NeedRestart(GatewayOptions next)
+    {
+        if (Listen != next.Listen) yield return "listen or tls";
+        if (CaDirectory != next.CaDirectory) yield return "ca";
+        if (AuditFile != next.AuditFile) yield return "audit";
+        var isSameUpstream = Upstream.Resolve.OrderBy(r => r.Key, StringComparer.Ordinal).SequenceEqual(next.Upstream.Resolve.OrderBy(r => r.Key, StringComparer.Ordinal))
+            && Upstream.ExtraRoots.Select(r => r.Thumbprint).SequenceEqual(next.Upstream.ExtraRoots.Select(r => r.Thumbprint));
+        if (!isSameUpstream) yield return "upstream";
+    }
 
     /// <summary>Where relays arrive.</summary>
     /// <param name="EndPoint">The address; port 0 takes a free one.</param>

@@ -7,6 +7,8 @@ internal sealed class CredentialSet(IReadOnlyList<Credential> credentials)
 {
     public static CredentialSet Empty { get; } = new([]);
 
+    public IReadOnlyList<Credential> All => credentials;
+
     /// <summary>Those that are bound to a destination. Two of them never set the same header: such a configuration does not load.</summary>
     public IReadOnlyList<Credential> For(HostPort destination)
     {

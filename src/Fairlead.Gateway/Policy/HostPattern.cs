@@ -11,32 +11,29 @@ internal sealed record HostPattern
 {
     private const int DefaultPort = 443;
 
-    private enum Wildcard
-    {
-        None,
-        OneLabel,
-        Labels,
-    }
-
-    private readonly Wildcard _wildcard;
-    private readonly string _name;
-
-    private HostPattern(string text, Wildcard wildcard, string name, int port) => (Text, _wildcard, _name, Port) = (text, wildcard, name, port);
+    private HostPattern(string text, HostWildcard wildcard, string name, int port) => (Text, Wildcard, Name, Port) = (text, wildcard, name, port);
 
     /// <summary>The pattern as its author wrote it.</summary>
     public string Text { get; }
 
     public int Port { get; }
 
+    public HostWildcard Wildcard { get; }
+
+    /// <summary>The name behind the wildcard; empty where any host is meant.</summary>
+    public string Name { get; }
+
+    public bool IsAnyHost => Name.Length == 0;
+
     public static bool TryParse(string text, [NotNullWhen(true)] out HostPattern? pattern, [NotNullWhen(false)] out string? problem)
     {
         pattern = null;
         var (wildcard, rest) = text switch
         {
-            _ when text.StartsWith("**.", StringComparison.Ordinal) => (Wildcard.Labels, text[3..]),
-            _ when text.StartsWith("*.", StringComparison.Ordinal) => (Wildcard.OneLabel, text[2..]),
-            _ when text == "**" || text.StartsWith("**:", StringComparison.Ordinal) => (Wildcard.Labels, "any" + text[2..]),
-            _ => (Wildcard.None, text),
+            _ when text.StartsWith("**.", StringComparison.Ordinal) => (HostWildcard.Labels, text[3..]),
+            _ when text.StartsWith("*.", StringComparison.Ordinal) => (HostWildcard.OneLabel, text[2..]),
+            _ when text == "**" || text.StartsWith("**:", StringComparison.Ordinal) => (HostWildcard.Labels, "any" + text[2..]),
+            _ => (HostWildcard.None, text),
         };
         if (rest.Contains('*', StringComparison.Ordinal))
         {
@@ -50,7 +47,7 @@ internal sealed record HostPattern
             return false;
         }
 
-        if (wildcard != Wildcard.None && host.Address is not null)
+        if (wildcard != HostWildcard.None && host.Address is not null)
         {
             problem = $"'{text}': an address has no labels for a '*' to stand for";
             return false;
@@ -66,25 +63,39 @@ internal sealed record HostPattern
     {
         if (destination.Port != Port) return false;
         var host = destination.Host;
-        if (_wildcard == Wildcard.None) return host == _name;
-        if (_name.Length == 0) return true;
+        if (Wildcard == HostWildcard.None) return host == Name;
+        if (IsAnyHost) return true;
         // An address has no labels: "**.1" must not mean 127.0.0.1.
-        if (destination.Address is not null || !EndsWithLabels(host, _name)) return false;
-        return _wildcard == Wildcard.Labels || !host.AsSpan(0, host.Length - _name.Length - 1).Contains('.');
+        if (destination.Address is not null || !EndsWithLabels(host, Name)) return false;
+        return Wildcard == HostWildcard.Labels || !host.AsSpan(0, host.Length - Name.Length - 1).Contains('.');
+    }
+
+    /// <summary>True when this pattern matches every destination that the other matches.</summary>
+    public bool Covers(HostPattern other)
+    {
+        if (Port != other.Port) return false;
+        if (IsAnyHost) return true;
+        return other.Wildcard switch
+        {
+            _ when other.IsAnyHost => false,
+            HostWildcard.None => MatchesName(other.Name),
+            HostWildcard.OneLabel when Wildcard == HostWildcard.OneLabel => Name == other.Name,
+            _ => Wildcard == HostWildcard.Labels && (Name == other.Name || EndsWithLabels(other.Name, Name)),
+        };
     }
 
     /// <summary>True when some destination matches both.</summary>
     public bool Overlaps(HostPattern other)
     {
         if (Port != other.Port) return false;
-        if (_name.Length == 0 || other._name.Length == 0) return true;
-        if (_wildcard == Wildcard.None && other._wildcard == Wildcard.None) return _name == other._name;
-        if (_wildcard == Wildcard.None) return other.MatchesName(_name);
-        if (other._wildcard == Wildcard.None) return MatchesName(other._name);
-        if (_name == other._name) return true;
-        var (longer, shorter) = _name.Length > other._name.Length ? (this, other) : (other, this);
+        if (IsAnyHost || other.IsAnyHost) return true;
+        if (Wildcard == HostWildcard.None && other.Wildcard == HostWildcard.None) return Name == other.Name;
+        if (Wildcard == HostWildcard.None) return other.MatchesName(Name);
+        if (other.Wildcard == HostWildcard.None) return MatchesName(other.Name);
+        if (Name == other.Name) return true;
+        var (longer, shorter) = Name.Length > other.Name.Length ? (this, other) : (other, this);
         // "*.b.c" lies below "**.c" but never below "*.c", which has exactly two labels.
-        return shorter._wildcard == Wildcard.Labels && EndsWithLabels(longer._name, shorter._name);
+        return shorter.Wildcard == HostWildcard.Labels && EndsWithLabels(longer.Name, shorter.Name);
     }
 
     private bool MatchesName(string host) => HostPort.TryCreate(host, Port, out var destination, out _) && Matches(destination);

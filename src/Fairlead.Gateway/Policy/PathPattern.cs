@@ -12,6 +12,9 @@ internal sealed class PathPattern
 
     private PathPattern(string[] segments) => _segments = segments;
 
+    /// <summary>The first segments that hold no wildcard: every path that matches begins with them.</summary>
+    public IEnumerable<string> LiteralSegments => _segments.TakeWhile(s => !s.Contains('*', StringComparison.Ordinal));
+
     public static bool TryParse(string text, [NotNullWhen(true)] out PathPattern? pattern, [NotNullWhen(false)] out string? problem)
     {
         pattern = null;
@@ -28,6 +31,14 @@ internal sealed class PathPattern
         if (problem is not null) return false;
         pattern = new PathPattern(segments);
         return true;
+    }
+
+    /// <summary>True when this pattern surely matches every path that the other matches. False may also mean that it was not worked out.</summary>
+    public bool Covers(PathPattern other)
+    {
+        if (_segments.AsSpan().SequenceEqual(other._segments)) return true;
+        // "/a/**" covers whatever begins with the literal "/a".
+        return _segments[^1] == "**" && LiteralSegments.Count() == _segments.Length - 1 && other.LiteralSegments.Take(_segments.Length - 1).SequenceEqual(LiteralSegments);
     }
 
     /// <param name="path">A path that begins with '/'.</param>

@@ -8,6 +8,9 @@ namespace Fairlead.Gateway.Policy;
 /// </summary>
 internal static class PathReadings
 {
+    /// <summary>A path that is longer and can be read in several ways is not judged: each reading costs as much as the path is long.</summary>
+    public const int MaxLength = 8192;
+
     // Chains of servers in which more than three decode one path have not been met.
     private const int MaxDecodings = 4;
 
@@ -57,7 +60,8 @@ internal static class PathReadings
 
     private static bool[] Either(bool isTold) => isTold ? [false, true] : [false];
 
-    private static bool IsPlain(string path) =>
+    /// <summary>True when all servers read the path alike.</summary>
+    public static bool IsPlain(string path) =>
         path.AsSpan().IndexOfAny('%', '\\', ';') < 0 && !path.Contains("//", StringComparison.Ordinal) && !path.Contains("/.", StringComparison.Ordinal);
 
     private static string Decode(string path, bool unreservedOnly)

@@ -3,22 +3,45 @@ using Fairlead.Wire;
 
 namespace Fairlead.Gateway.Policy;
 
-/// <summary>One line of a policy: <c>allow GET,POST api.example.com/v1/**</c>. Without a path every path is meant, with <c>*</c> every method.</summary>
+/// <summary>One line of a policy: <c>allow GET,POST api.example.com/v1/**</c>. In place of the host <c>@name</c> stands for a set of hosts. Without a path every path is meant, with <c>*</c> every method.</summary>
 internal sealed class Rule
 {
     private readonly string[] _methods;
-    private readonly HostPattern _host;
-    private readonly PathPattern _path;
 
-    private Rule(string text, Verdict verdict, string[] methods, HostPattern host, PathPattern path) =>
-        (Text, Verdict, _methods, _host, _path) = (text, verdict, methods, host, path);
+    private Rule(string text, Verdict verdict, string[] methods, IReadOnlyList<HostPattern> hosts, PathPattern path) =>
+        (Text, Verdict, _methods, Hosts, Path) = (text, verdict, methods, hosts, path);
+
+    private Rule(Rule rule, IReadOnlyList<Condition> conditions)
+        : this($"{rule.Text} when {string.Join("; ", conditions.Select(c => c.Text))}", rule.Verdict, rule._methods, rule.Hosts, rule.Path) => Conditions = conditions;
 
     /// <summary>The rule as its author wrote it, with single blanks; also its name in the audit and in denials.</summary>
     public string Text { get; }
 
     public Verdict Verdict { get; }
 
-    public static bool TryParse(string text, [NotNullWhen(true)] out Rule? rule, [NotNullWhen(false)] out string? problem)
+    /// <summary>One, or those of a named set.</summary>
+    public IReadOnlyList<HostPattern> Hosts { get; }
+
+    public PathPattern Path { get; }
+
+    /// <summary>All must hold for the rule to be about a request.</summary>
+    public IReadOnlyList<Condition> Conditions { get; private init; } = [];
+
+    /// <summary>A rule for every method and path of some hosts that no line names.</summary>
+    /// <param name="name">Stands for the line in the audit and in denials.</param>
+    /// <param name="hosts">The hosts.</param>
+    public static Rule AllowAll(string name, IReadOnlyList<HostPattern> hosts)
+    {
+        _ = PathPattern.TryParse("/**", out var everyPath, out _);
+        return new Rule(name, Verdict.Allow, [], hosts, everyPath!);
+    }
+
+    /// <param name="text">One line.</param>
+    /// <param name="sets">Named sets of hosts, which a rule names as <c>@name</c>.</param>
+    /// <param name="rule">The rule.</param>
+    /// <param name="problem">What was expected and what came.</param>
+    public static bool TryParse(
+        string text, IReadOnlyDictionary<string, IReadOnlyList<HostPattern>> sets, [NotNullWhen(true)] out Rule? rule, [NotNullWhen(false)] out string? problem)
     {
         rule = null;
         var words = text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
@@ -34,16 +57,56 @@ internal sealed class Rule
 
         if (!words[2].All(c => c is > ' ' and <= '~')) return Fail(out problem, $"expected visible ASCII, got '{HostPort.Printable(words[2])}'");
         var slash = words[2].IndexOf('/', StringComparison.Ordinal);
-        if (!HostPattern.TryParse(slash < 0 ? words[2] : words[2][..slash], out var host, out problem)) return false;
+        if (!TryParseHosts(slash < 0 ? words[2] : words[2][..slash], sets, out var hosts, out problem)) return false;
         if (!PathPattern.TryParse(slash < 0 ? "/**" : words[2][slash..], out var path, out problem)) return false;
-        rule = new Rule(string.Join(' ', words), words[0] == "allow" ? Verdict.Allow : Verdict.Deny, methods, host, path);
+        rule = new Rule(string.Join(' ', words), words[0] == "allow" ? Verdict.Allow : Verdict.Deny, methods, hosts, path);
         problem = null;
         return true;
     }
 
-    /// <summary>True when the rule is about this method, host and reading of the path.</summary>
-    public bool Matches(in RequestFacts facts, string pathReading) =>
-        (_methods.Length == 0 || _methods.Contains(facts.Method)) && _host.Matches(facts.Destination) && _path.Matches(pathReading);
+    /// <summary>The same rule under conditions.</summary>
+    public Rule When(IReadOnlyList<Condition> conditions) => new(this, conditions);
+
+    /// <summary>The same rule, with where it came from behind its text.</summary>
+    public Rule From(string source) => new($"{Text} ({source})", Verdict, _methods, Hosts, Path) { Conditions = Conditions };
+
+    /// <summary>True when the conditions hold, as far as this rule's verdict demands: what cannot be found out never helps a request.</summary>
+    public bool AppliesTo(RequestDetails? details)
+    {
+        foreach (var condition in Conditions)
+        {
+            if (!((details is null ? null : condition.Holds(details)) ?? Verdict == Verdict.Deny)) return false;
+        }
+
+        return true;
+    }
+
+    /// <summary>True when the rule names the method.</summary>
+    public bool IsAbout(string method) => _methods.Length == 0 || Array.IndexOf(_methods, method) >= 0;
+
+    /// <summary>True when this rule is surely about every request that the other is about.</summary>
+    public bool Covers(Rule other) =>
+        Conditions.Count == 0
+        && (_methods.Length == 0 || (other._methods.Length > 0 && other._methods.All(IsAbout)))
+        && other.Hosts.All(theirs => Hosts.Any(mine => mine.Covers(theirs)))
+        && Path.Covers(other.Path);
+
+    private static bool TryParseHosts(
+        string text,
+        IReadOnlyDictionary<string, IReadOnlyList<HostPattern>> sets,
+        [NotNullWhen(true)] out IReadOnlyList<HostPattern>? hosts,
+        [NotNullWhen(false)] out string? problem)
+    {
+        hosts = null;
+        if (!text.StartsWith('@'))
+        {
+            if (HostPattern.TryParse(text, out var host, out problem)) hosts = [host];
+            return hosts is not null;
+        }
+
+        problem = null;
+        return sets.TryGetValue(text[1..], out hosts) || Fail(out problem, $"there is no host set '{HostPort.Printable(text)}'; host_sets defines {(sets.Count == 0 ? "none" : string.Join(", ", sets.Keys.Select(k => '@' + k)))}");
+    }
 
     private static bool Fail([NotNullWhen(false)] out string? problem, string text)
     {

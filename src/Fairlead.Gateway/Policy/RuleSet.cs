@@ -1,64 +1,110 @@
+using System.Security.Cryptography;
+using System.Text;
+using Fairlead.Wire;
+
 namespace Fairlead.Gateway.Policy;
 
-/// <summary>One named policy: from the facts of a request to a decision, and nothing else. Deny wins over allow, whatever the order; where nothing matches, the default decides.</summary>
-/// <param name="name">The policy's name in the configuration.</param>
-/// <param name="mode">What a denial does.</param>
-/// <param name="fallback">The verdict where no rule matches.</param>
-/// <param name="rules">In the order of the file; the first that matches gives its name to the decision.</param>
-internal sealed class RuleSet(string name, PolicyMode mode, Verdict fallback, IReadOnlyList<Rule> rules)
+/// <summary>One policy: from the facts of a request to a decision, and nothing else. Deny wins over allow, whatever the order; where nothing matches, the default decides.</summary>
+internal sealed class RuleSet
 {
     private static readonly Decision OpenDecision = new(Verdict.Allow, false, "mode: open", "The policy is open: no rule was asked.");
 
-    private readonly Decision _default = new(
-        fallback, mode == PolicyMode.Enforce, fallback == Verdict.Deny ? "default: deny" : "default: allow", $"No rule of policy '{name}' matches.");
+    private readonly IReadOnlyList<Rule> _rules;
+    private readonly RuleIndex _denies;
+    private readonly RuleIndex _allows;
+    private readonly RuleIndex _conditional;
+    private readonly RuleIndex _readsBody;
+    private readonly Decision[] _plain;
+    private readonly Decision _default;
 
-    public string Name => name;
+    /// <param name="name">The policy's name in the configuration.</param>
+    /// <param name="mode">What a denial does.</param>
+    /// <param name="fallback">The verdict where no rule matches.</param>
+    /// <param name="rules">In the order of the file; the first that matches gives its name to the decision.</param>
+    public RuleSet(string name, PolicyMode mode, Verdict fallback, IReadOnlyList<Rule> rules)
+    {
+        (Name, Mode, _rules) = (name, mode, rules);
+        var text = string.Join('\n', [$"{mode} {fallback}", .. rules.Select(r => $"{r.Text}\t{string.Join(' ', r.Hosts.Select(h => h.Text))}")]);
+        Hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)).AsSpan(0, 8));
+        (_denies, _allows) = (new RuleIndex(rules, r => r.Verdict == Verdict.Deny), new RuleIndex(rules, r => r.Verdict == Verdict.Allow));
+        _conditional = new RuleIndex(rules, r => r.Conditions.Count > 0, asksConditions: false);
+        _readsBody = new RuleIndex(rules, r => r.Conditions.Any(c => c.NeedsBody), asksConditions: false);
+        // Made once: a decision about a plain path allocates nothing.
+        _plain = [.. rules.Select(rule => Decided(rule.Verdict, rule.Text, $"A rule of policy '{name}' matches."))];
+        _default = Decided(fallback, fallback == Verdict.Deny ? "default: deny" : "default: allow", $"No rule of policy '{name}' matches.");
+    }
 
-    public PolicyMode Mode => mode;
+    public string Name { get; }
+
+    /// <summary>16 hexadecimal digits that differ when the mode, the default or a rule differs: which policy judged a request, years later.</summary>
+    public string Hash { get; }
+
+    public PolicyMode Mode { get; }
+
+    /// <summary>The verdict where no rule matches.</summary>
+    public Verdict Default => _default.Verdict;
+
+    /// <summary>In the order in which they give their names to decisions.</summary>
+    public IReadOnlyList<Rule> Rules => _rules;
 
     public Decision Decide(in RequestFacts facts)
     {
-        if (mode == PolicyMode.Open) return OpenDecision;
-        var readings = PathReadings.Of(facts.Path);
-        foreach (var rule in rules)
+        if (Mode == PolicyMode.Open) return OpenDecision;
+        if (!PathReadings.IsPlain(facts.Path)) return DecideReadings(facts);
+        var found = _denies.Find(facts, facts.Path);
+        if (found == RuleIndex.None) found = _allows.Find(facts, facts.Path);
+        return found == RuleIndex.None ? _default : _plain[found];
+    }
+
+    /// <summary>True when a rule that is about this method, host and path has a condition: without the request's details it cannot be judged for sure.</summary>
+    public bool HasConditionsFor(in RequestFacts facts) => Mode != PolicyMode.Open && Finds(_conditional, facts);
+
+    /// <summary>True when a rule that is about this method, host and path looks into the body.</summary>
+    public bool NeedsBodyOf(in RequestFacts facts) => Mode != PolicyMode.Open && Finds(_readsBody, facts);
+
+    private static bool Finds(RuleIndex index, in RequestFacts facts)
+    {
+        if (index.IsEmpty) return false;
+        if (PathReadings.IsPlain(facts.Path)) return index.Find(facts, facts.Path) != RuleIndex.None;
+        foreach (var reading in facts.Path.Length > PathReadings.MaxLength ? [] : PathReadings.Of(facts.Path))
         {
-            if (rule.Verdict != Verdict.Deny) continue;
-            foreach (var reading in readings)
-            {
-                if (rule.Matches(facts, reading)) return Decided(rule, reading, facts.Path);
-            }
+            if (index.Find(facts, reading) != RuleIndex.None) return true;
+        }
+
+        return false;
+    }
+
+    private Decision DecideReadings(in RequestFacts facts)
+    {
+        if (facts.Path.Length > PathReadings.MaxLength)
+            return Decided(Verdict.Deny, "path: too long", $"The path has {facts.Path.Length} characters and can be read in several ways; policy '{Name}' judges such paths up to {PathReadings.MaxLength}.");
+        var readings = PathReadings.Of(facts.Path);
+        foreach (var reading in readings)
+        {
+            if (_denies.Find(facts, reading) is not RuleIndex.None and var denied) return Decided(_rules[denied], reading, facts.Path);
         }
 
         // Every reading must be allowed; the decision carries the rule that allowed the first.
         Decision? allowed = null;
         foreach (var reading in readings)
         {
-            var rule = FirstAllow(facts, reading);
-            if (rule is null && fallback == Verdict.Deny) return allowed is null ? _default : Ambiguous(reading);
-            if (rule is not null) allowed ??= Decided(rule, reading, facts.Path);
+            var found = _allows.Find(facts, reading);
+            if (found == RuleIndex.None && _default.Verdict == Verdict.Deny) return allowed is null ? _default : Ambiguous(reading);
+            if (found != RuleIndex.None) allowed ??= Decided(_rules[found], reading, facts.Path);
         }
 
         return allowed ?? _default;
     }
 
-    private Rule? FirstAllow(in RequestFacts facts, string reading)
-    {
-        foreach (var rule in rules)
-        {
-            if (rule.Verdict == Verdict.Allow && rule.Matches(facts, reading)) return rule;
-        }
+    private Decision Decided(Verdict verdict, string rule, string reason) => new(verdict, Mode == PolicyMode.Enforce, rule, reason);
 
-        return null;
-    }
-
-    private Decision Decided(Rule rule, string reading, string path) => new(
+    private Decision Decided(Rule rule, string reading, string path) => Decided(
         rule.Verdict,
-        mode == PolicyMode.Enforce,
         rule.Text,
-        reading == path ? $"A rule of policy '{name}' matches." : $"A rule of policy '{name}' matches the path read as '{Wire.HostPort.Printable(reading)}'.");
+        reading == path ? $"A rule of policy '{Name}' matches." : $"A rule of policy '{Name}' matches the path read as '{HostPort.Printable(reading)}'.");
 
     private Decision Ambiguous(string reading) => _default with
     {
-        Reason = $"The path can also be read as '{Wire.HostPort.Printable(reading)}', which no rule of policy '{name}' allows.",
+        Reason = $"The path can also be read as '{HostPort.Printable(reading)}', which no rule of policy '{Name}' allows.",
     };
 }

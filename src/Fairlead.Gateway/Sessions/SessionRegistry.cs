@@ -3,26 +3,53 @@ using System.Text;
 
 namespace Fairlead.Gateway.Sessions;
 
-/// <summary>Finds the session that a caller proves to be.</summary>
-internal sealed class SessionRegistry(IReadOnlyList<Session> sessions)
+/// <summary>Finds the session that a caller proves to be, among those of the configuration that is in force.</summary>
+internal sealed class SessionRegistry
 {
+    private readonly Lock _replacing = new();
+    private IReadOnlyList<SessionLease> _leases;
+
+    public SessionRegistry(IReadOnlyList<Session> sessions) => _leases = [.. sessions.Select(s => new SessionLease(s))];
+
     /// <summary>SHA-256 of a token, by which it is compared and kept.</summary>
     public static byte[] HashOf(string token) => SHA256.HashData(Encoding.UTF8.GetBytes(token));
 
     /// <summary>The first authentication: <c>Authorization: Bearer TOKEN</c> on the upgrade.</summary>
     /// <returns>The session, or null. Every session is compared, each in constant time.</returns>
-    public Session? Authenticate(string? authorization)
+    public SessionLease? Authenticate(string? authorization)
     {
         const string scheme = "Bearer ";
         if (authorization is null || !authorization.StartsWith(scheme, StringComparison.OrdinalIgnoreCase)) return null;
         var hash = HashOf(authorization[scheme.Length..].Trim());
-        Session? found = null;
-        foreach (var session in sessions)
+        SessionLease? found = null;
+        foreach (var lease in Volatile.Read(ref _leases))
         {
-            if (CryptographicOperations.FixedTimeEquals(session.TokenHash, hash)) found = session;
+            if (CryptographicOperations.FixedTimeEquals(lease.Current.TokenHash, hash)) found = lease;
         }
 
         return found;
+    }
+
+    /// <summary>Puts other sessions into force. One of the same id and token lives on with what it was given now; open tunnels of all others are told.</summary>
+    /// <returns>The ids of those that ended.</returns>
+    public IReadOnlyList<string> Replace(IReadOnlyList<Session> sessions)
+    {
+        lock (_replacing)
+        {
+            var ending = _leases.ToDictionary(l => l.Current.Id);
+            var next = new List<SessionLease>();
+            foreach (var session in sessions)
+            {
+                var lives = ending.TryGetValue(session.Id, out var lease) && lease.Current.TokenHash.AsSpan().SequenceEqual(session.TokenHash);
+                if (lives) ending.Remove(session.Id);
+                next.Add(lives ? lease! : new SessionLease(session));
+                if (lives) lease!.Renew(session);
+            }
+
+            Volatile.Write(ref _leases, next);
+            foreach (var lease in ending.Values) lease.Revoke();
+            return [.. ending.Keys];
+        }
     }
 
     /// <summary>The second authentication: <c>Proxy-Authorization: Basic base64(session-id:token)</c> in the first chunk, which must agree with the first.</summary>

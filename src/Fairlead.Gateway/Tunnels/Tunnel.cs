@@ -4,13 +4,18 @@ using Fairlead.Wire;
 namespace Fairlead.Gateway.Tunnels;
 
 /// <summary>One open tunnel: a feature of its connection, so that TLS and every request inside know whose it is and where it goes.</summary>
-internal sealed class Tunnel(string id, Session session, HostPort destination)
+/// <param name="id">Its id in the audit.</param>
+/// <param name="session">Who opened it.</param>
+/// <param name="destination">Where its CONNECT went.</param>
+/// <param name="notify">Tells the relay what it cannot see: what was refused or failed inside the TLS. It may drop the notice.</param>
+internal sealed class Tunnel(string id, SessionLease session, HostPort destination, Action<Notice> notify)
 {
     private int _requests;
 
     public string Id => id;
 
-    public Session Session => session;
+    /// <summary>Who opened it, as the configuration in force has them: a request reads it once.</summary>
+    public Session Session => session.Current;
 
     /// <summary>Where the CONNECT went; SNI and the Host of every request must equal it.</summary>
     public HostPort Destination => destination;
@@ -26,6 +31,9 @@ internal sealed class Tunnel(string id, Session session, HostPort destination)
 
     /// <summary>How many requests came through it.</summary>
     public int Requests => Volatile.Read(ref _requests);
+
+    /// <summary>Tells the relay of a refusal or failure; it may be dropped.</summary>
+    public void Notify(Notice notice) => notify(notice);
 
     public void CountRequest() => Interlocked.Increment(ref _requests);
 }

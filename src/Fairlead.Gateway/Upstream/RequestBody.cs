@@ -51,13 +51,20 @@ internal sealed class RequestBody(PipeReader reader, long? length, Exchange exch
         while (true)
         {
             var read = await ReadAsync(stream, cancellationToken);
-            foreach (var segment in read.Buffer)
+            try
             {
-                await stream.WriteAsync(segment, cancellationToken);
-                exchange.BytesIn += segment.Length;
+                foreach (var segment in read.Buffer)
+                {
+                    await stream.WriteAsync(segment, cancellationToken);
+                    exchange.BytesIn += segment.Length;
+                }
+            }
+            finally
+            {
+                // An upstream that takes no more must leave the reader usable: Kestrel drains what is left of the body.
+                reader.AdvanceTo(read.Buffer.End);
             }
 
-            reader.AdvanceTo(read.Buffer.End);
             Progressed?.Invoke();
             if (read.IsCompleted) return;
         }

@@ -20,6 +20,12 @@ internal sealed class UpstreamClients(UpstreamDialer dialer) : IDisposable
 
     public HttpMessageInvoker For(string sessionId) => _bySession.GetOrAdd(sessionId, _ => new(Create)).Value;
 
+    /// <summary>Closes the connections of a session that has ended.</summary>
+    public void Drop(string sessionId)
+    {
+        if (_bySession.TryRemove(sessionId, out var client)) client.Value.Dispose();
+    }
+
     public void Dispose()
     {
         foreach (var client in _bySession.Values) client.Value.Dispose();

@@ -39,7 +39,7 @@ internal static class CaBundle
             path = Path.GetFullPath(path);
             Directory.CreateDirectory(Path.GetDirectoryName(path)!, DirectoryMode);
             // Whoever could put a link there would choose which file we replace, or which one tools trust.
-            if (LibC.IsSymbolicLink(path)) throw new StepException($"the CA bundle {shown} is a symbolic link, which is not followed", "Remove the link, or name a plain file with --ca-bundle.");
+            if (FileStatus.Of(path).IsSymbolicLink) throw new StepException($"the CA bundle {shown} is a symbolic link, which is not followed", "Remove the link, or name a plain file with --ca-bundle.");
             if (Directory.Exists(path)) throw new StepException($"the CA bundle {shown} is a directory", Remedy);
             Replace(path, [.. system ?? [], (byte)'\n', .. Encoding.Latin1.GetBytes(gatewayCertificates)]);
         }

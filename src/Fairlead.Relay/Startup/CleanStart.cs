@@ -38,7 +38,13 @@ internal static unsafe class CleanStart
     public static string? Ensure(IReadOnlyDictionary<string, string> original)
     {
         var own = OwnEnvironment();
-        if (IsClean(own)) return null;
+        if (IsClean(own))
+        {
+            // Compiled ahead of time there was no second start, and what it sets for speed is read when the first socket is made.
+            foreach (var (name, value) in Set) Environment.SetEnvironmentVariable(name, value);
+            return null;
+        }
+
         if (!OperatingSystem.IsLinux()) return "this system cannot start a program over; other processes of this user can load code into the relay";
 
         var descriptor = LibC.MemoryFile("fairlead-environment");

@@ -12,17 +12,16 @@ internal static unsafe partial class LibC
     public const int NoSuchFile = 2;
     public const int TooManySymlinks = 40;
     public const int MayExecute = 1;
+    public const int AtEmptyPath = 0x1000;
+    public const int AtSymlinkNoFollow = 0x100;
+    public const int AtCurrentDirectory = -100;
 
     private const int SignalBrokenPipe = 13;
     private const int PrSetDumpable = 4;
-    private const int AtEmptyPath = 0x1000;
-    private const int AtSymlinkNoFollow = 0x100;
-    private const int AtCurrentDirectory = -100;
-    private const uint StatxType = 1;
-    private const int StatxModeOffset = 28;
-    private const int FileTypeMask = 0xf000;
-    private const int RegularFile = 0x8000;
-    private const int SymbolicLink = 0xa000;
+    private const int PrGetDumpable = 3;
+    private const int PrSetChildSubreaper = 36;
+    private const int LimitCore = 4;
+    private const uint StatxBasic = 0x7ff;
 
     /// <summary>Refuses a symbolic link as the last part of the path. Its value is one of the few that differ between processors.</summary>
     public static int OpenNoFollow => RuntimeInformation.ProcessArchitecture is Architecture.Arm64 or Architecture.Arm ? 0x8000 : 0x20000;
@@ -86,6 +85,20 @@ internal static unsafe partial class LibC
     /// <returns>0, or the error.</returns>
     public static int ForbidDumping() => Prctl(PrSetDumpable, 0, 0, 0, 0) == 0 ? 0 : Marshal.GetLastPInvokeError();
 
+    /// <summary>True when other processes of the same user may read this one's memory.</summary>
+    public static bool IsDumpable => Prctl(PrGetDumpable, 0, 0, 0, 0) != 0;
+
+    /// <summary>Makes orphans of our command's our own children, so that they stay below us in the tree of processes.</summary>
+    /// <returns>0, or the error.</returns>
+    public static int AdoptOrphans() => Prctl(PrSetChildSubreaper, 1, 0, 0, 0) == 0 ? 0 : Marshal.GetLastPInvokeError();
+
+    /// <summary>The largest core file that a crash may leave: what holds now, and the most that it may be raised to. Null when it cannot be seen.</summary>
+    public static ResourceLimit? CoreLimit => GetLimit(LimitCore, out var limit) == 0 ? limit : null;
+
+    /// <summary>Sets that limit.</summary>
+    /// <returns>0, or the error.</returns>
+    public static int SetCoreLimit(ResourceLimit limit) => SetLimit(LimitCore, in limit) == 0 ? 0 : Marshal.GetLastPInvokeError();
+
     /// <summary>Keeps the pages of a pinned array in memory.</summary>
     /// <returns>0, or the error.</returns>
     public static int LockInMemory(ReadOnlySpan<byte> pinned)
@@ -96,21 +109,26 @@ internal static unsafe partial class LibC
         }
     }
 
-    /// <summary>True when the open file is a regular one: no directory, device, pipe or socket.</summary>
-    public static bool IsRegularFile(SafeHandle file) => FileType((int)file.DangerousGetHandle(), "", AtEmptyPath) == RegularFile;
-
-    /// <summary>True when the path itself, not what it may point at, is a regular file.</summary>
-    public static bool IsRegularFile(string path) => FileType(AtCurrentDirectory, path, AtSymlinkNoFollow) == RegularFile;
-
-    /// <summary>True when the path itself is a symbolic link, whether or not it leads anywhere.</summary>
-    public static bool IsSymbolicLink(string path) => FileType(AtCurrentDirectory, path, AtSymlinkNoFollow) == SymbolicLink;
-
-    private static int FileType(int directory, string path, int flags)
+    /// <summary>What a path or an open file is; the default when it cannot be seen.</summary>
+    public static FileStatus Status(int directory, string path, int flags)
     {
-        // struct statx is laid out alike on every processor, unlike struct stat: | ... 28 bytes ... | u16 mode | ...
+        // struct statx is laid out alike on every processor, unlike struct stat: | 16 bytes | u32 links | u32 owner | u32 group | u16 mode | ...
         var status = stackalloc byte[256];
-        return Statx(directory, path, flags, StatxType, status) == 0 ? *(ushort*)(status + StatxModeOffset) & FileTypeMask : 0;
+        return Statx(directory, path, flags, StatxBasic, status) == 0
+            ? new FileStatus(*(ushort*)(status + 28), *(uint*)(status + 20), *(uint*)(status + 16))
+            : default;
     }
+
+    /// <summary>The user whose rights this process has.</summary>
+    [LibraryImport("libc", EntryPoint = "geteuid")]
+    public static partial uint EffectiveUser();
+
+    // struct rlimit, of unsigned longs: 64 bits wide wherever this program is built for.
+    [LibraryImport("libc", EntryPoint = "getrlimit", SetLastError = true)]
+    private static partial int GetLimit(int resource, out ResourceLimit limit);
+
+    [LibraryImport("libc", EntryPoint = "setrlimit", SetLastError = true)]
+    private static partial int SetLimit(int resource, in ResourceLimit limit);
 
     [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Statx(int directory, string path, int flags, uint mask, byte* status);

@@ -31,14 +31,21 @@ internal static class ProcessHardening
             throw new StepException($"process {tracer} traces the relay and would see the session token", "End the debugger or tracer and start again.");
     }
 
-    /// <summary>Forbids other processes of this user to read our memory or to attach to us.</summary>
-    /// <returns>Null, or why it could not be done; the relay runs all the same.</returns>
-    public static string? ForbidDumping()
+    /// <summary>True when the program's file may be read by this user, other than root: then its other processes could open our memory until now.</summary>
+    public static bool WasReadable => OperatingSystem.IsLinux() && LibC.EffectiveUser() != 0 && LibC.IsDumpable;
+
+    /// <summary>Forbids other processes of this user to read our memory or to attach to us, and core files. Before the token is read.</summary>
+    /// <returns>What could not be done; the relay runs all the same.</returns>
+    public static IEnumerable<string> ForbidDumping()
     {
-        if (!OperatingSystem.IsLinux()) return "this system has no prctl; other processes of this user can read the relay's memory";
-        var error = LibC.ForbidDumping();
-        return error == 0
-            ? null
-            : $"prctl(PR_SET_DUMPABLE, 0) failed ({Marshal.GetPInvokeErrorMessage(error)}); other processes of this user can read the relay's memory";
+        if (!OperatingSystem.IsLinux())
+        {
+            yield return "this system has no prctl; other processes of this user can read the relay's memory";
+            yield break;
+        }
+
+        if (LibC.ForbidDumping() is var error and not 0)
+            yield return $"prctl(PR_SET_DUMPABLE, 0) failed ({Marshal.GetPInvokeErrorMessage(error)}); other processes of this user can read the relay's memory";
+        if (CoreFiles.Forbid() is { } coreFiles) yield return coreFiles;
     }
 }

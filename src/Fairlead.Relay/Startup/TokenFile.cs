@@ -12,14 +12,14 @@ internal static class TokenFile
     public const int MaxBytes = 64 * 1024;
 
     /// <summary>Reads the token. The file stays.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="weakness">Null, or who else may read the file; the relay runs all the same.</param>
     /// <exception cref="StepException">There is no token in the file, or it is not one we should read.</exception>
-    public static SessionToken Read(string path)
+    public static SessionToken Read(string path, out string? weakness)
     {
         var shown = HostPort.Printable(path);
         using var file = Open(path, shown);
-        if (!LibC.IsRegularFile(file))
-            throw new StepException($"the token file {shown} is no regular file", "Point --token-file or FAIRLEAD_TOKEN_FILE at a plain file.");
-
+        weakness = Check(FileStatus.Of(file), LibC.EffectiveUser(), shown);
         var bytes = GC.AllocateArray<byte>(MaxBytes + 1, pinned: true);
         try
         {
@@ -40,14 +40,41 @@ internal static class TokenFile
     }
 
     /// <summary>
+    /// Whoever may change the file chooses as whom we call; whoever else may read it, or keeps another name of it, has the token. A file of root's that others may
+    /// read is what orchestrators mount for programs that do not run as root, which cannot change it: that is a warning.
+    /// </summary>
+    /// <param name="status">Of the open file: a check by path could be of another one.</param>
+    /// <param name="user">Whose rights we have.</param>
+    /// <param name="shown">The path for messages.</param>
+    /// <returns>Null, or who else may read it.</returns>
+    /// <exception cref="StepException">The file is not one we should read.</exception>
+    internal static string? Check(FileStatus status, uint user, string shown)
+    {
+        if (!status.IsRegularFile)
+            throw new StepException($"the token file {shown} is no regular file", "Point --token-file or FAIRLEAD_TOKEN_FILE at a plain file.");
+        if (status.Owner != user && status.Owner != 0)
+            throw new StepException($"the token file {shown} belongs to user {status.Owner}; expected {(user == 0 ? "root" : $"user {user}, who runs fairlead, or root")}", $"chown {user} {shown}.");
+        if (status.IsWritableByOthers)
+            throw new StepException($"the token file {shown} has mode {status.Permissions}, so that others can replace the token; expected 0600 or 0400", $"chmod 0600 {shown}.");
+        if (status.IsReadableByOthers && status.Owner != 0)
+            throw new StepException($"the token file {shown} has mode {status.Permissions}, so that others can read the token; expected 0600 or 0400", $"chmod 0600 {shown}.");
+        if (status.Links != 1)
+            throw new StepException($"the token file {shown} has {status.Links} hard links; expected one, since another name may be somebody else's", "Write the token into a new file, in a directory that others cannot write to.");
+        return status.IsReadableByOthers
+            ? $"the token file {shown} has mode {status.Permissions}: until it is removed, other users of this container can read the token. Give it mode 0600, or 0400, and to the user who runs fairlead."
+            : null;
+    }
+
+    /// <summary>
     /// Makes the token file unreadable and removes it. It is emptied first: unlinking alone leaves the token to whoever
     /// holds an open descriptor or a hard link. A file that is missing or blank, and what is neither file nor link, is left as it is.
     /// </summary>
     /// <returns>Null, or why it is still there.</returns>
     public static string? Destroy(string path)
     {
-        if (LibC.IsSymbolicLink(path)) return Unlink(path);
-        if (!LibC.IsRegularFile(path) || IsBlank(path)) return null;
+        var status = FileStatus.Of(path);
+        if (status.IsSymbolicLink) return Unlink(path);
+        if (!status.IsRegularFile || IsBlank(path)) return null;
         var descriptor = LibC.Open(path, LibC.OpenWriteOnly | LibC.OpenNoFollow | LibC.OpenCloseOnExec | LibC.OpenNonBlocking, 0);
         if (descriptor >= 0)
         {
@@ -71,7 +98,7 @@ internal static class TokenFile
     {
         try
         {
-            Read(path).Dispose();
+            Read(path, out _).Dispose();
             return false;
         }
         catch (StepException e)

@@ -80,7 +80,7 @@ internal sealed class RelayDirectory : IDisposable
     // Renamed into place, because a file that stays may be read by the tools of another relay just now. A link in its place is replaced, not followed.
     private static void Replace(string path, byte[] content, UnixFileMode mode)
     {
-        if (File.Exists(path) && !LibC.IsSymbolicLink(path) && content.AsSpan().SequenceEqual(File.ReadAllBytes(path))) return;
+        if (File.Exists(path) && !FileStatus.Of(path).IsSymbolicLink && content.AsSpan().SequenceEqual(File.ReadAllBytes(path))) return;
         var temporary = $"{path}.{System.IO.Path.GetRandomFileName()}";
         try
         {

@@ -22,6 +22,13 @@ internal sealed class AnswerHead
     /// <summary>A header's value, several joined by commas (RFC 9110 §5.3); null when it is absent.</summary>
     public string? Header(string name) => _headers.GetValueOrDefault(name);
 
+    /// <summary>Retry-After (RFC 9110 §10.2.3) in its form of seconds, which is the one that ingresses send; null for none.</summary>
+    public TimeSpan? RetryAfter =>
+        int.TryParse(Header("Retry-After"), NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) ? TimeSpan.FromSeconds(seconds) : null;
+
+    /// <summary>True for what an ingress says while it has nobody behind it: 502, 503, 504.</summary>
+    public bool MayPass => Status is 502 or 503 or 504;
+
     /// <summary>True when a header is a comma-separated list that holds a word, in any case.</summary>
     public bool Lists(string name, string word) =>
         Header(name)?.Split(',', StringSplitOptions.TrimEntries).Contains(word, StringComparer.OrdinalIgnoreCase) ?? false;
@@ -42,7 +49,7 @@ internal sealed class AnswerHead
             if (length == bytes.Length) throw new DialException($"{who} sent more than {MaxBytes} bytes without a blank line");
             var read = await ReadSomeAsync(connection, bytes.AsMemory(length), who, cancellationToken);
             if (read == 0)
-                throw new DialException(length == 0 ? $"{who} closed the connection without an answer" : $"{who} closed the connection within its answer");
+                throw new DialException(length == 0 ? $"{who} closed the connection without an answer" : $"{who} closed the connection within its answer") { MayPass = true };
             length += read;
         }
     }
@@ -55,7 +62,7 @@ internal sealed class AnswerHead
         }
         catch (IOException e)
         {
-            throw new DialException($"{who} cut the connection before its answer", e);
+            throw new DialException($"{who} cut the connection before its answer", e) { MayPass = true };
         }
     }
 

@@ -27,6 +27,9 @@ internal sealed class GatewayDialer(GatewayAddress gateway, EgressProxy? proxy, 
 
     private readonly string _who = $"the gateway {gateway.Endpoint}";
 
+    /// <summary>The version of the gateway that answered last, where it says so; else null.</summary>
+    public string? GatewayVersion { get; private set; }
+
     /// <summary>Connects to the gateway: through the proxy if there is one, and with TLS if its address says so.</summary>
     /// <returns>A connection that carries HTTP next.</returns>
     /// <exception cref="DialException">A hop could not be reached, refused us, or is not trusted.</exception>
@@ -52,6 +55,7 @@ internal sealed class GatewayDialer(GatewayAddress gateway, EgressProxy? proxy, 
             var answer = await AnswerHead.ReadAsync(connection, _who, cancellationToken);
             RequireUpgrade(answer, key);
             var peerKnowsEndOfData = answer.Header(Protocol.TunnelHeader) == Protocol.TunnelVersion;
+            GatewayVersion = answer.Header(Protocol.GatewayHeader);
             return new TunnelStream(PrefixedStream.Over(connection, answer.Rest), TunnelEnd.Relay, peerKnowsEndOfData, time);
         }
         catch
@@ -92,7 +96,7 @@ internal sealed class GatewayDialer(GatewayAddress gateway, EgressProxy? proxy, 
             }
         }
 
-        throw new DialException($"{who} cannot be reached: {last!.Message}", last);
+        throw new DialException($"{who} cannot be reached: {last!.Message}", last) { MayPass = true };
     }
 
     private static async Task<IPAddress[]> ResolveAsync(HostPort endpoint, string who, CancellationToken cancellationToken)
@@ -105,7 +109,7 @@ internal sealed class GatewayDialer(GatewayAddress gateway, EgressProxy? proxy, 
         }
         catch (SocketException e)
         {
-            throw new DialException($"the name of {who} cannot be resolved: {e.Message}", e);
+            throw new DialException($"the name of {who} cannot be resolved: {e.Message}", e) { MayPass = e.SocketErrorCode == SocketError.TryAgain };
         }
 
         throw new DialException($"the name of {who} has no address");
@@ -128,7 +132,7 @@ internal sealed class GatewayDialer(GatewayAddress gateway, EgressProxy? proxy, 
                     : $"{who} does not accept the credentials in the variable (407)");
             }
 
-            if (answer.Status is < 200 or > 299) throw new DialException($"{who} refused to connect to {gateway.Endpoint}: status {answer.Status}");
+            if (answer.Status is < 200 or > 299) throw new DialException($"{who} refused to connect to {gateway.Endpoint}: status {answer.Status}") { MayPass = answer.MayPass, RetryAfter = answer.RetryAfter };
             return PrefixedStream.Over(connection, answer.Rest);
         }
         catch
@@ -164,7 +168,8 @@ internal sealed class GatewayDialer(GatewayAddress gateway, EgressProxy? proxy, 
         {
             await tls.DisposeAsync();
             throw new DialException(
-                distrust is null ? $"{_who} could not agree on TLS with us: {e.Message}" : $"the certificate of {_who} is not trusted: {distrust}", e);
+                distrust is null ? $"{_who} could not agree on TLS with us: {e.Message}" : $"the certificate of {_who} is not trusted: {distrust}", e)
+            { MayPass = distrust is null && e is IOException };
         }
         catch
         {
@@ -195,7 +200,7 @@ internal sealed class GatewayDialer(GatewayAddress gateway, EgressProxy? proxy, 
             $"GET {gateway.PathPrefix}{Protocol.WebSocketPath} HTTP/1.1\r\nHost: {gateway.HostHeader}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             + $"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: {WebSocketHandshake.Version}\r\nAuthorization: Bearer ");
         var after = Encoding.ASCII.GetBytes(
-            $"\r\nContent-Type: {Protocol.ChunkMediaType}\r\n{Protocol.TunnelHeader}: {Protocol.TunnelVersion}\r\nUser-Agent: {UserAgent}\r\n\r\n");
+            $"\r\nContent-Type: {Protocol.ChunkMediaType}\r\n{Protocol.TunnelHeader}: {Protocol.TunnelVersion}\r\n{Protocol.NoticeHeader}: {Protocol.NoticeVersion}\r\nUser-Agent: {UserAgent}\r\n\r\n");
         var length = before.Length + token.Length + after.Length;
         var request = ArrayPool<byte>.Shared.Rent(length);
         try
@@ -220,14 +225,23 @@ internal sealed class GatewayDialer(GatewayAddress gateway, EgressProxy? proxy, 
         }
         catch (IOException e)
         {
-            throw new DialException($"{who} cut the connection before our request was sent", e);
+            throw new DialException($"{who} cut the connection before our request was sent", e) { MayPass = true };
         }
     }
 
     // RFC 6455 §4.1: what a client checks in the answer before it believes that it speaks WebSocket.
     private void RequireUpgrade(AnswerHead answer, string key)
     {
-        if (answer.Status != 101) throw new DialException($"{_who} refused the tunnel with status {answer.Status}{Hint(answer.Status)}");
+        if (answer.Status != 101)
+        {
+            throw new DialException($"{_who} refused the tunnel with status {answer.Status}{Hint(answer.Status)}")
+            {
+                MayPass = answer.MayPass,
+                RetryAfter = answer.RetryAfter,
+                Kind = answer.Status is 401 or 403 ? NoticeKind.Auth : NoticeKind.Gateway,
+            };
+        }
+
         if (!answer.Lists("Upgrade", "websocket") || !answer.Lists("Connection", "Upgrade")
             || answer.Header("Sec-WebSocket-Accept") != WebSocketHandshake.AcceptFor(key))
             throw new DialException($"{_who} answered 101, but not as a WebSocket server does");

@@ -17,6 +17,7 @@ internal sealed class LoopbackListener : IAsyncDisposable
     private readonly int _maxTunnels;
     private readonly Func<Socket, CancellationToken, Task> _serve;
     private readonly Action<string> _warn;
+    private readonly Action _refused;
     private readonly TimeProvider _time;
     private readonly CancellationTokenSource _stopAccepting = new();
     private readonly CancellationTokenSource _stopServing = new();
@@ -25,9 +26,9 @@ internal sealed class LoopbackListener : IAsyncDisposable
     private readonly Task _accepting;
     private int _open;
 
-    private LoopbackListener(Socket socket, int maxTunnels, Func<Socket, CancellationToken, Task> serve, Action<string> warn, TimeProvider time)
+    private LoopbackListener(Socket socket, int maxTunnels, Func<Socket, CancellationToken, Task> serve, Action<string> warn, Action refused, TimeProvider time)
     {
-        (_socket, _maxTunnels, _serve, _warn, _time) = (socket, maxTunnels, serve, warn, time);
+        (_socket, _maxTunnels, _serve, _warn, _refused, _time) = (socket, maxTunnels, serve, warn, refused, time);
         Port = ((IPEndPoint)socket.LocalEndPoint!).Port;
         _accepting = AcceptAsync();
     }
@@ -40,17 +41,18 @@ internal sealed class LoopbackListener : IAsyncDisposable
     /// <param name="maxTunnels">How many connections are served at a time; the next is answered 503.</param>
     /// <param name="serve">Serves one connection, which it then owns. It must not throw.</param>
     /// <param name="warn">Takes a line for the operator.</param>
+    /// <param name="refused">Called for each connection above the limit.</param>
     /// <param name="time">The clock of the pause after a failed accept.</param>
     /// <exception cref="SocketException">The port is taken or forbidden.</exception>
     public static LoopbackListener Start(
-        int port, int maxTunnels, Func<Socket, CancellationToken, Task> serve, Action<string> warn, TimeProvider time)
+        int port, int maxTunnels, Func<Socket, CancellationToken, Task> serve, Action<string> warn, Action refused, TimeProvider time)
     {
         var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         try
         {
             socket.Bind(new IPEndPoint(IPAddress.Loopback, port));
             socket.Listen(Backlog);
-            return new LoopbackListener(socket, maxTunnels, serve, warn, time);
+            return new LoopbackListener(socket, maxTunnels, serve, warn, refused, time);
         }
         catch
         {
@@ -59,25 +61,24 @@ internal sealed class LoopbackListener : IAsyncDisposable
         }
     }
 
-    /// <summary>Stops accepting, lets open tunnels end by themselves for a while, then cuts those that are left.</summary>
+    /// <summary>Lets what is being served end by itself for a while, then stops accepting and cuts what is left. Whoever serves refuses new tunnels meanwhile.</summary>
     /// <param name="drainLimit">How long to wait for them; zero cuts at once.</param>
     public async Task StopAsync(TimeSpan drainLimit)
     {
-        await _stopAccepting.CancelAsync();
-        _socket.Dispose();
-        await _accepting;
-        var open = Task.WhenAll(_connections.Values);
         try
         {
-            if (drainLimit > TimeSpan.Zero) await open.WaitAsync(drainLimit, _time);
+            if (drainLimit > TimeSpan.Zero) await Task.WhenAll(_connections.Values).WaitAsync(drainLimit, _time);
         }
         catch (TimeoutException)
         {
             // Those that are left are cut now.
         }
 
+        await _stopAccepting.CancelAsync();
+        _socket.Dispose();
+        await _accepting;
         await _stopServing.CancelAsync();
-        await open;
+        await Task.WhenAll(_connections.Values);
     }
 
     /// <summary>Stops at once.</summary>
@@ -154,6 +155,7 @@ internal sealed class LoopbackListener : IAsyncDisposable
     {
         using (tool)
         {
+            _refused();
             // A flood is not worth a polite answer for each.
             if (!await _refusals.WaitAsync(0)) return;
             try

@@ -8,7 +8,11 @@ namespace Fairlead.Relay.Tunnel;
 /// Moves bytes between a tool and its tunnel, both ways at once, until both directions have ended. A slow reader pushes back: nothing is read from one
 /// side while the other does not take it. A direction holds a buffer only while it has bytes in hand.
 /// </summary>
-internal sealed class TunnelPump(Socket tool, TunnelStream tunnel, TimeProvider time)
+/// <param name="tool">One end.</param>
+/// <param name="tunnel">The other.</param>
+/// <param name="idleLimit">How long neither direction may carry a byte, keepalives not counted, before the tunnel is cut.</param>
+/// <param name="time">The clock of all limits.</param>
+internal sealed class TunnelPump(Socket tool, TunnelStream tunnel, TimeSpan idleLimit, TimeProvider time)
 {
     // How long a gateway that knows no half-close may go on sending after our close frame.
     private static readonly TimeSpan LegacyCloseLimit = TimeSpan.FromSeconds(10);
@@ -20,6 +24,9 @@ internal sealed class TunnelPump(Socket tool, TunnelStream tunnel, TimeProvider 
 
     // The gateway answers CONNECT when it has decided, and dialled if it must; one that says nothing for so long hangs.
     private static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(60);
+
+    // How often is looked whether bytes have moved: one timer for a tunnel's whole life, nothing for each byte.
+    private const int IdleChecks = 8;
 
     private PumpEnd _up;
     private PumpEnd _down;
@@ -37,15 +44,25 @@ internal sealed class TunnelPump(Socket tool, TunnelStream tunnel, TimeProvider 
     /// <summary>For the log: how the tunnel ended.</summary>
     public string Outcome { get; private set; } = "ended";
 
+    /// <summary>Is told what the gateway answered CONNECT, when it was no 200, before the tool has it.</summary>
+    public required Action<ConnectRefusal> Refused { get; init; }
+
+    /// <summary>True when the gateway answered something else than 200.</summary>
+    public bool WasRefused { get; private set; }
+
+    /// <summary>True when it was cut since nothing moved.</summary>
+    public bool WasIdle { get; private set; }
+
     /// <summary>The state of a pump whose tunnel broke before it could run.</summary>
     public static TunnelPump BrokenAtOnce(Socket tool, TunnelStream tunnel, TimeProvider time, string problem) =>
-        new(tool, tunnel, time) { _up = PumpEnd.TunnelBroke, _down = PumpEnd.TunnelBroke, Outcome = problem };
+        new(tool, tunnel, Timeout.InfiniteTimeSpan, time) { Refused = _ => { }, _up = PumpEnd.TunnelBroke, _down = PumpEnd.TunnelBroke, Outcome = problem };
 
     /// <summary>Runs until both directions have ended. Never throws.</summary>
     /// <param name="stopping">Cuts both.</param>
     public async Task RunAsync(CancellationToken stopping)
     {
         using var cut = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+        await using var watch = WatchForIdling(cut);
         var up = PumpUpAsync(cut.Token);
         var down = PumpDownAsync(cut.Token);
         await Task.WhenAny(up, down);
@@ -53,6 +70,27 @@ internal sealed class TunnelPump(Socket tool, TunnelStream tunnel, TimeProvider 
         else EndDownSoon(await up, cut);
         (_up, _down) = (await up, await down);
         if (stopping.IsCancellationRequested) Outcome = "cut: the relay stops";
+        else if (WasIdle) Outcome = $"cut: no byte in either direction for {idleLimit.TotalSeconds:0} s";
+    }
+
+    // Cut between the limit and an eighth more: a moment's precision would cost a clock reading for every byte.
+    private ITimer WatchForIdling(CancellationTokenSource cut)
+    {
+        var (moved, silentChecks) = (0L, 0);
+        var period = idleLimit / IdleChecks;
+        return time.CreateTimer(
+            _ =>
+            {
+                var now = tunnel.BytesRead + tunnel.BytesWritten + BytesToTool;
+                silentChecks = now == moved ? silentChecks + 1 : 0;
+                moved = now;
+                if (silentChecks < IdleChecks) return;
+                WasIdle = true;
+                cut.Cancel();
+            },
+            null,
+            period,
+            period);
     }
 
     /// <summary>
@@ -168,6 +206,12 @@ internal sealed class TunnelPump(Socket tool, TunnelStream tunnel, TimeProvider 
             for (var next = await ReadFirstAsync(cancellationToken); next is { } chunk; next = await tunnel.ReadChunkAsync(cancellationToken))
             {
                 if (chunk.IsConnect) throw new ProtocolException("expected no CONNECT from the gateway");
+                if (BytesToTool == 0 && ConnectRefusal.Read(chunk.Data.Span) is { } refusal)
+                {
+                    WasRefused = true;
+                    Refused(refusal);
+                }
+
                 for (var data = chunk.Data; !data.IsEmpty;)
                 {
                     var bytes = await tool.SendAsync(data, cancellationToken);

@@ -46,6 +46,7 @@ internal sealed class RelayProcess : IAsyncDisposable
         environment["FAIRLEAD_SESSION_ID"] = session;
         environment["FAIRLEAD_TOKEN_FILE"] = Path.Combine(home, "token");
         File.WriteAllText(environment["FAIRLEAD_TOKEN_FILE"], token + "\n");
+        File.SetUnixFileMode(environment["FAIRLEAD_TOKEN_FILE"], UnixFileMode.UserRead | UnixFileMode.UserWrite);
         environment["FAIRLEAD_CA_BUNDLE"] = Path.Combine(home, "ca-bundle.crt");
         environment["FAIRLEAD_STATE_DIR"] = Path.Combine(home, "state");
         environment["FAIRLEAD_FAIL"] = "closed";

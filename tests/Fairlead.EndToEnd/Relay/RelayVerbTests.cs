@@ -1,3 +1,4 @@
+using System.Text;
 using Fairlead.EndToEnd.Harness;
 
 namespace Fairlead.EndToEnd.Relay;
@@ -31,6 +32,19 @@ public sealed class RelayVerbTests
 
         Assert.False(File.Exists(site.Relay.Settings["FAIRLEAD_TOKEN_FILE"]));
         Assert.DoesNotContain(TestSecrets.Token, await File.ReadAllTextAsync($"{process}/cmdline", Limits.Token()), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_relay_holds_its_token_once_and_no_buffer_keeps_what_was_sent_of_it()
+    {
+        if (Environment.UserName != "root") Assert.Skip("root alone can read the memory of a relay");
+        await using var site = await Site.StartAsync();
+        for (var i = 0; i < 5; i++) (await site.RunAsync("curl", "-sS", "https://origin.test/echo/buffers")).Succeeded();
+
+        var basic = Convert.ToBase64String(Encoding.ASCII.GetBytes($"demo:{TestSecrets.Token}"));
+        Assert.Equal(0, ProcessMemory.Count(site.Relay.Program, Encoding.ASCII.GetBytes(basic)));
+        Assert.Equal(1, ProcessMemory.Count(site.Relay.Program, Encoding.ASCII.GetBytes(TestSecrets.Token)));
+        Assert.Equal(0, ProcessMemory.Count(site.Relay.Program, Encoding.Unicode.GetBytes(TestSecrets.Token)));
     }
 
     private static async Task WaitUntilRefusedAsync(Site site)

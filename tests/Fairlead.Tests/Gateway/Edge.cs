@@ -69,7 +69,10 @@ internal sealed class Edge : IAsyncDisposable
 
     public static RuleSet PolicyOf(string[] rules, PolicyMode mode = PolicyMode.Enforce, Verdict fallback = Verdict.Deny) => new("p", mode, fallback, [.. rules.Select(RuleOf)]);
 
-    public static Rule RuleOf(string text) => Rule.TryParse(text, out var rule, out var problem) ? rule : throw new ArgumentException(problem, nameof(text));
+    /// <summary>A configuration without named sets of hosts.</summary>
+    public static readonly IReadOnlyDictionary<string, IReadOnlyList<HostPattern>> NoSets = new Dictionary<string, IReadOnlyList<HostPattern>>();
+
+    public static Rule RuleOf(string text) => Rule.TryParse(text, NoSets, out var rule, out var problem) ? rule : throw new ArgumentException(problem, nameof(text));
 
     /// <summary>A credential of one header, bound to one host.</summary>
     public static Credential CredentialOf(string name, string header, string value, string host = Host)

@@ -440,7 +440,13 @@ public sealed class RequestHandlerTests : IAsyncLifetime
         var refused = await byName.GetAsync(Protocol.CaCertificatePath, host: $"localhost:{edgePort}");
         await byNumber.CloseAsync();
         await byName.CloseAsync();
+        // The self-test host is answered by a sentence of its own, whatever the path.
+        var self = await Workload.OpenAsync(edge, Protocol.SelfTestHost);
+        var selfCa = await self.GetAsync(Protocol.CaCertificatePath, host: Protocol.SelfTestHost);
+        var selfWs = await self.GetAsync(Protocol.WebSocketPath, Workload.UpgradeHeaders(), host: Protocol.SelfTestHost);
+        await self.CloseAsync();
 
+        Assert.All([selfCa, selfWs], reply => Assert.Equal((200, "self-test"), (reply.Status, Json(reply).GetProperty("fairlead").GetString())));
         Assert.Equal(("from the origin", "from the origin"), (ca.Body, ws.Body));
         Assert.Equal([Protocol.CaCertificatePath, Protocol.WebSocketPath], _origin.Requests.Select(r => r.Target));
         Assert.Equal(403, byNumber.Answer.Status);
@@ -801,6 +807,8 @@ public sealed class RequestHandlerTests : IAsyncLifetime
         Assert.DoesNotContain(canary, said.ToString(), StringComparison.Ordinal);
         Assert.DoesNotContain(canary, File.ReadAllText(edge.AuditFile), StringComparison.Ordinal);
     }
+
+    private static JsonElement Json(Reply reply) => JsonDocument.Parse(reply.Body).RootElement.Clone();
 
     private Task<Edge> StartAsync() => Edge.StartAsync(_origin, _ca);
 

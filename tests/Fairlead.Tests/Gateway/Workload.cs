@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
@@ -14,7 +15,14 @@ internal sealed class Workload : IAsyncDisposable
     private LentStream? _lent;
     private HttpClient? _client;
 
-    private Workload(TunnelStream tunnel) => Tunnel = tunnel;
+    private Workload(TunnelStream tunnel)
+    {
+        Tunnel = tunnel;
+        Tunnel.NoticeReceived = Notices.Enqueue;
+    }
+
+    /// <summary>What the gateway told the relay beside the data.</summary>
+    public ConcurrentQueue<Notice> Notices { get; } = new();
 
     public TunnelStream Tunnel { get; }
 
@@ -34,7 +42,7 @@ internal sealed class Workload : IAsyncDisposable
 
     public static string UpgradeHeaders(string token = Edge.Token) =>
         $"Authorization: Bearer {token}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-        + $"Sec-WebSocket-Key: {WebSocketHandshake.CreateKey()}\r\nContent-Type: application/proto\r\nFairlead-Tunnel: 1\r\n";
+        + $"Sec-WebSocket-Key: {WebSocketHandshake.CreateKey()}\r\nContent-Type: application/proto\r\nFairlead-Tunnel: 1\r\nFairlead-Notice: 1\r\n";
 
     /// <summary>An upgraded connection on which no CONNECT was sent.</summary>
     public static async Task<Workload> UpgradeAsync(Edge edge, string token = Edge.Token)

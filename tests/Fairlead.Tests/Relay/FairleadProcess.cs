@@ -5,11 +5,12 @@ namespace Fairlead.Tests.Relay;
 /// <summary>The program itself, as a user starts it.</summary>
 internal sealed class FairleadProcess : IAsyncDisposable
 {
+    private static readonly string[] Unshare = ["--pid", "--fork", "--kill-child", "--mount-proc", "--"];
     private readonly Process _process = new();
 
-    private FairleadProcess(IEnumerable<string> arguments, IReadOnlyDictionary<string, string> environment, string home)
+    private FairleadProcess(string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string> environment, string home)
     {
-        _process.StartInfo = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "fairlead"), arguments)
+        _process.StartInfo = new ProcessStartInfo(program, arguments)
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
@@ -23,13 +24,22 @@ internal sealed class FairleadProcess : IAsyncDisposable
         _process.Start();
     }
 
+    private static string Program => Path.Combine(AppContext.BaseDirectory, "fairlead");
+
+    /// <summary>True where this user may make a namespace in which a program is process 1.</summary>
+    public static bool CanBeInit { get; } = TryUnshare();
+
     public int Id => _process.Id;
 
     public StreamReader Output => _process.StandardOutput;
 
     public StreamReader Errors => _process.StandardError;
 
-    public static FairleadProcess Start(IEnumerable<string> arguments, IReadOnlyDictionary<string, string> environment, string home) => new(arguments, environment, home);
+    public static FairleadProcess Start(IEnumerable<string> arguments, IReadOnlyDictionary<string, string> environment, string home) => new(Program, arguments, environment, home);
+
+    /// <summary>As process 1 of a namespace of its own, which ends with it.</summary>
+    public static FairleadProcess StartAsInit(IEnumerable<string> arguments, IReadOnlyDictionary<string, string> environment, string home) =>
+        new("unshare", [.. Unshare, Program, .. arguments], environment, home);
 
     /// <summary>Runs to the end.</summary>
     public static async Task<(int ExitCode, string Output, string Errors)> RunAsync(IEnumerable<string> arguments, IReadOnlyDictionary<string, string> environment, string home)
@@ -42,7 +52,10 @@ internal sealed class FairleadProcess : IAsyncDisposable
 
     public async Task SignalAsync(string name)
     {
-        using var kill = Process.Start("kill", ["-s", name, Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
+        // What `unshare --fork` started is what is meant, where it is between.
+        var children = await File.ReadAllTextAsync($"/proc/{Id}/task/{Id}/children", Limits.Token);
+        var target = _process.StartInfo.FileName == "unshare" ? children.Trim() : Id.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        using var kill = Process.Start("kill", ["-s", name, target]);
         await kill.WaitForExitAsync(Limits.Token);
     }
 
@@ -57,5 +70,12 @@ internal sealed class FairleadProcess : IAsyncDisposable
         if (!_process.HasExited) _process.Kill();
         await _process.WaitForExitAsync();
         _process.Dispose();
+    }
+
+    private static bool TryUnshare()
+    {
+        using var unshare = Process.Start(new ProcessStartInfo("unshare", [.. Unshare, "true"]) { RedirectStandardError = true })!;
+        unshare.WaitForExit();
+        return unshare.ExitCode == 0;
     }
 }

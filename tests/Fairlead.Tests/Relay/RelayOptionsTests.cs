@@ -45,6 +45,7 @@ public sealed class RelayOptionsTests
         Assert.Equal("/home/u/.ccr/ca-bundle.crt", options.CaBundle);
         Assert.Equal("/home/u/.fairlead", options.StateDirectory);
         Assert.Equal((0, 1024, false), (options.Port, options.MaxTunnels, options.FailsClosed));
+        Assert.Equal((TimeSpan.FromSeconds(10), TimeSpan.FromHours(1)), (options.OpenTimeout, options.IdleTimeout));
     }
 
     [Theory]
@@ -52,6 +53,9 @@ public sealed class RelayOptionsTests
     [InlineData("FAIRLEAD_PORT", "-1")]
     [InlineData("FAIRLEAD_PORT", "x")]
     [InlineData("FAIRLEAD_NO_PROXY_ADD", "a\nb")]
+    [InlineData("FAIRLEAD_OPEN_TIMEOUT", "0")]
+    [InlineData("FAIRLEAD_OPEN_TIMEOUT", "601")]
+    [InlineData("FAIRLEAD_IDLE_TIMEOUT", "1h")]
     public void A_variable_that_cannot_be_meant_costs_the_proxy_and_not_the_session(string name, string value)
     {
         var options = RelayOptions.From(new RelayFlags(), new Dictionary<string, string> { [name] = value });

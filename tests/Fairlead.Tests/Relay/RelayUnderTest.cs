@@ -17,9 +17,11 @@ internal sealed class RelayUnderTest : IAsyncDisposable
     {
         IsGatewayNeutral = true,
         SessionId = Session,
-        TokenFile = _files.Write("token", Token + "\n"),
+        TokenFile = _files.WriteSecret("token", Token + "\n"),
         CaBundle = _files.PathOf("ca/bundle.crt"),
         StateDirectory = _files.PathOf("state"),
+        // A gateway that is away for good is given up soon.
+        OpenTimeout = TimeSpan.FromSeconds(2),
         SystemBundles = [_files.Write("system.crt", "# system\n")],
     };
 
@@ -27,23 +29,25 @@ internal sealed class RelayUnderTest : IAsyncDisposable
 
     public Dictionary<string, string> Environment { get; } = [];
 
+    public TimeProvider Time { get; set; } = TimeProvider.System;
+
     public TempDirectory Files => _files;
 
     public RunningRelay Relay => _relay!;
 
     public string Log => _log.ToString();
 
-    public static async Task<RelayUnderTest> StartAsync(TestGateway gateway)
+    public static async Task<RelayUnderTest> StartAsync(TestGateway gateway, Func<RelayOptions, RelayOptions>? change = null, TimeProvider? time = null)
     {
-        var relay = new RelayUnderTest();
-        relay.Options = relay.Options with { Gateway = gateway.Url };
+        var relay = new RelayUnderTest { Time = time ?? TimeProvider.System };
+        relay.Options = (change ?? (options => options))(relay.Options with { Gateway = gateway.Url });
         Assert.IsType<StartupOutcome.Started>(await relay.StartAsync());
         return relay;
     }
 
     public async Task<StartupOutcome> StartAsync()
     {
-        var outcome = await new RelayStartup(Environment, new RelayLog(TextWriter.Synchronized(_log), isVerbose: true), TimeProvider.System).StartAsync(Options, Limits.Token);
+        var outcome = await new RelayStartup(Environment, new RelayLog(TextWriter.Synchronized(_log), isVerbose: true), Time).StartAsync(Options, Limits.Token);
         if (outcome is StartupOutcome.Started started) _relay = started.Relay;
         return outcome;
     }

@@ -12,7 +12,7 @@ public sealed class RunVerbTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _gateway = await TestGateway.StartAsync();
-        _token = _files.Write("token", "secret\n");
+        _token = _files.WriteSecret("token", "secret\n");
         _environment["FAIRLEAD_GATEWAY"] = _gateway.Url;
         _environment["FAIRLEAD_SESSION_ID"] = "s";
         _environment["FAIRLEAD_TOKEN_FILE"] = _token;
@@ -35,6 +35,24 @@ public sealed class RunVerbTests : IAsyncLifetime
         Assert.Equal(7, exitCode);
         Assert.Matches($"^http://127\\.0\\.0\\.1:[0-9]+ {_files.PathOf(".ccr/ca-bundle.crt")} kept\n0\n$", output);
         Assert.Equal("", errors);
+    }
+
+    [Fact(Timeout = Limits.TestMilliseconds)]
+    public async Task The_command_keeps_its_limit_of_core_files_and_the_relay_leaves_none()
+    {
+        var program = Program("limited", $"""
+            #!/bin/sh
+            ulimit -S -c 512
+            ulimit -H -c 1024
+            exec {Path.Combine(AppContext.BaseDirectory, "fairlead")} run -- sh -c 'ulimit -S -c; ulimit -H -c; until grep "Max core file size *0 *0 " /proc/$PPID/limits; do sleep 0.05; done'
+            """);
+        using var limited = new System.Diagnostics.Process { StartInfo = new(program) { RedirectStandardOutput = true } };
+        foreach (var (name, value) in _environment) limited.StartInfo.Environment[name] = value;
+        limited.StartInfo.Environment["HOME"] = Path.GetDirectoryName(_token);
+
+        limited.Start();
+
+        Assert.Matches("^512\n1024\nMax core file size +0 +0 ", await limited.StandardOutput.ReadToEndAsync(Limits.Token));
     }
 
     [Theory(Timeout = Limits.TestMilliseconds)]

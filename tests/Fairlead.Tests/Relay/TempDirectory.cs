@@ -13,5 +13,12 @@ internal sealed class TempDirectory : IDisposable
         return PathOf(name);
     }
 
+    /// <summary>A file that its owner alone may read, as a token file should be.</summary>
+    public string WriteSecret(string name, string content)
+    {
+        File.SetUnixFileMode(Write(name, content), UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        return PathOf(name);
+    }
+
     public void Dispose() => _directory.Delete(recursive: true);
 }

@@ -43,12 +43,12 @@ internal sealed class TestGateway : IAsyncDisposable
 
     public static string CaPem { get; } = Certificates.Ca().ExportCertificatePem() + "\n";
 
-    public static async Task<TestGateway> StartAsync(X509Certificate2? certificate = null)
+    public static async Task<TestGateway> StartAsync(X509Certificate2? certificate = null, int port = 0)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.UseKestrelHttpsConfiguration();
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(System.Net.IPAddress.Loopback, 0, listen =>
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(System.Net.IPAddress.Loopback, port, listen =>
         {
             listen.Protocols = HttpProtocols.Http1;
             if (certificate is not null) listen.UseHttps(certificate);

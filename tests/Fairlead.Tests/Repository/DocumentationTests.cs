@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using Fairlead.Gateway.Configuration;
+using Fairlead.Gateway.Review;
 using Fairlead.Tests.Gateway;
 
 namespace Fairlead.Tests.Repository;
@@ -28,6 +29,35 @@ public sealed partial class DocumentationTests : IDisposable
     }
 
     [Fact]
+    public void The_README_shows_what_check_and_explain_say()
+    {
+        var page = File.ReadAllText(RepositoryFiles.PathOf("README.md"));
+        _folder.Write("fairlead.yaml", YamlBlock().Match(page).Groups[1].Value);
+        var options = ConfigFile.LoadForReview(_folder["fairlead.yaml"]);
+
+        Assert.Empty(PolicyAdvice.For(options));
+        var shown = Explained().Matches(page);
+        Assert.Equal(2, shown.Count);
+        Assert.All(shown, block =>
+        {
+            Assert.True(AskedRequest.TryParse(block.Groups[1].Value, block.Groups[2].Value, [], null, out var facts, out _));
+            Assert.Equal(Explanation.Of(options.Sessions[0], facts).Text, block.Groups[3].Value);
+        });
+    }
+
+    [Fact]
+    public void The_cases_that_a_page_shows_hold()
+    {
+        _folder.Write("fairlead.yaml", YamlBlock().Match(File.ReadAllText(RepositoryFiles.PathOf("docs/configuration.md"))).Groups[1].Value);
+        _folder.Write("cases.yaml", CasesBlock().Match(File.ReadAllText(RepositoryFiles.PathOf("docs/policy.md"))).Groups[1].Value);
+
+        var (passed, failures) = PolicyCases.Run(_folder["cases.yaml"]);
+
+        Assert.Empty(failures);
+        Assert.Equal(2, passed);
+    }
+
+    [Fact]
     public void Links_between_pages_lead_somewhere()
     {
         var pages = Directory.EnumerateFiles(RepositoryFiles.Root, "*.md").Concat(Directory.EnumerateFiles(RepositoryFiles.PathOf("docs"), "*.md", SearchOption.AllDirectories));
@@ -41,6 +71,12 @@ public sealed partial class DocumentationTests : IDisposable
 
     [GeneratedRegex("```yaml\n(version: 1\n.*?)```", RegexOptions.Singleline)]
     private static partial Regex YamlBlock();
+
+    [GeneratedRegex(@"\$ fairlead-gateway policy explain (\S+) (\S+)\n((?:(?!\$ |```).*\n)+)")]
+    private static partial Regex Explained();
+
+    [GeneratedRegex("```\n(config: .*?)```", RegexOptions.Singleline)]
+    private static partial Regex CasesBlock();
 
     [GeneratedRegex(@"\]\((?!https?:)([^)]+)\)")]
     private static partial Regex Link();

@@ -38,6 +38,33 @@ public sealed class ChunkTests
     }
 
     [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(127)]
+    [InlineData(128)]
+    [InlineData(Protocol.MaxNoticeBytes)]
+    public void A_notice_is_what_the_reference_reads(int bytes)
+    {
+        var notice = Enumerable.Repeat((byte)'n', bytes).ToArray();
+
+        var message = Chunk.NoticeMessage(notice);
+
+        Assert.Equal(notice, UpstreamProxyChunk.Parser.ParseFrom(message).Notice.ToByteArray());
+        Assert.Equal(notice, Chunk.Parse(message).Notice.ToArray());
+    }
+
+    [Fact]
+    public void A_notice_that_is_too_large_is_passed_over_and_its_data_is_not()
+    {
+        var message = new UpstreamProxyChunk { Data = ByteString.CopyFromUtf8("data"), Notice = ByteString.CopyFrom(new byte[Protocol.MaxNoticeBytes + 1]) };
+
+        var chunk = Chunk.Parse(message.ToByteArray());
+
+        Assert.True(chunk.Notice.IsEmpty);
+        Assert.Equal("data"u8.ToArray(), chunk.Data.ToArray());
+    }
+
+    [Theory]
     [InlineData("", "", false, "", 0, false)]
     [InlineData("0a00", "", false, "", 0, false)]
     [InlineData("0a03616263", "616263", false, "", 0, false)]
@@ -258,6 +285,7 @@ public sealed class ChunkTests
         Host = random.Next(2) == 0 ? "" : NextText(random),
         Port = random.Pick(0, 443, -1, int.MinValue, int.MaxValue, random.Next(65536)),
         EndOfData = random.Next(4) == 0,
+        Notice = ByteString.CopyFrom(random.NextBytes(random.Pick(0, 0, 1, 100, Protocol.MaxNoticeBytes, Protocol.MaxNoticeBytes + 1))),
     };
 
     private static string NextText(Random random) =>
@@ -303,6 +331,7 @@ public sealed class ChunkTests
     {
         Assert.True(expected.Data.Span.SequenceEqual(chunk.Data.Span));
         Assert.Equal((expected.IsConnect, expected.Host, expected.Port, expected.EndOfData), (chunk.IsConnect, chunk.Host, chunk.Port, chunk.EndOfData));
+        Assert.True(expected.Notice.Length > Protocol.MaxNoticeBytes ? chunk.Notice.IsEmpty : expected.Notice.Span.SequenceEqual(chunk.Notice.Span));
     }
 
     private static byte[] Hex(string hex) => Convert.FromHexString(hex.Replace(" ", "", StringComparison.Ordinal));

@@ -31,6 +31,9 @@ internal sealed class ScriptedTransport : Stream
     /// <summary>The lengths of the buffers that were offered to reads, in order.</summary>
     public List<int> ReadBufferBytes { get; } = [];
 
+    /// <summary>The buffers that writes came from, as they are by now.</summary>
+    public List<ReadOnlyMemory<byte>> WrittenFrom { get; } = [];
+
     /// <summary>Bytes that were read from here.</summary>
     public int BytesTaken { get; private set; }
 
@@ -71,8 +74,11 @@ internal sealed class ScriptedTransport : Stream
         return bytes;
     }
 
-    public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) =>
-        WriteFailure is null ? _writer.WriteAsync(buffer, cancellationToken) : ValueTask.FromException(WriteFailure);
+    public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        WrittenFrom.Add(buffer);
+        return WriteFailure is null ? _writer.WriteAsync(buffer, cancellationToken) : ValueTask.FromException(WriteFailure);
+    }
 
     public override void Flush() { }
 

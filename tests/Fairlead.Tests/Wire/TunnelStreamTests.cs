@@ -78,6 +78,23 @@ public sealed class TunnelStreamTests
         Assert.True(first.IsMasked && second.IsMasked);
     }
 
+    [Theory]
+    [InlineData(TunnelEnd.Relay, false)]
+    [InlineData(TunnelEnd.Gateway, false)]
+    [InlineData(TunnelEnd.Relay, true)]
+    public async Task The_frame_of_a_secret_is_erased_also_when_it_could_not_be_sent(TunnelEnd end, bool fails)
+    {
+        var transport = new ScriptedTransport { WriteFailure = fails ? new IOException("broken") : null };
+        await using var tunnel = new TunnelStream(transport, end, peerKnowsEndOfData: true, TimeProvider.System);
+        var secret = Encoding.ASCII.GetBytes(new string('x', Protocol.PreferredChunkBytes + 1));
+
+        if (fails) await Assert.ThrowsAsync<TunnelAbortedException>(() => tunnel.WriteSecretAsync(secret, Limits.Token).AsTask());
+        else await tunnel.WriteSecretAsync(secret, Limits.Token);
+
+        Assert.Equal(fails ? 1 : 2, transport.WrittenFrom.Count);
+        Assert.All(transport.WrittenFrom, frame => Assert.Equal(-1, frame.Span.IndexOfAnyExcept((byte)0)));
+    }
+
     [Fact]
     public async Task An_empty_write_sends_nothing()
     {
@@ -837,6 +854,90 @@ public sealed class TunnelStreamTests
             await Assert.ThrowsAsync<TunnelAbortedException>(() => tunnel.ReadAsync(new byte[1], Limits.Token).AsTask().WaitAsync(Limits.Token));
     }
 
+    // Notices
+
+    [Fact]
+    public async Task A_notice_arrives_beside_the_data_and_is_no_part_of_it()
+    {
+        await using var tunnel = await Tunnel.OpenAsync();
+        var notices = new List<Notice>();
+        tunnel.Relay.NoticeReceived = notices.Add;
+
+        await tunnel.Gateway.WriteAsync("before"u8.ToArray(), Limits.Token);
+        Assert.True(tunnel.Gateway.TrySendNotice(Denial));
+        await tunnel.Gateway.WriteAsync("after"u8.ToArray(), Limits.Token);
+
+        Assert.Equal("beforeafter", await ReadTextAsync(tunnel.Relay, 11));
+        Assert.Equal([Denial], notices);
+        Assert.Equal((11, 11), (tunnel.Gateway.BytesWritten, tunnel.Relay.BytesRead));
+    }
+
+    [Fact]
+    public async Task A_notice_arrives_while_the_close_is_waited_for()
+    {
+        await using var tunnel = await Tunnel.OpenAsync();
+        var notices = new List<Notice>();
+        tunnel.Relay.NoticeReceived = notices.Add;
+
+        Assert.True(tunnel.Gateway.TrySendNotice(Denial));
+        await tunnel.Gateway.CloseAsync(CloseCode.Normal, "", Limits.Token);
+        await tunnel.Relay.WaitForCloseAsync(Limits.Token);
+
+        Assert.Equal([Denial], notices);
+    }
+
+    [Fact]
+    public async Task A_notice_is_dropped_while_somebody_writes_and_the_data_goes_on()
+    {
+        var transport = new ScriptedTransport(outputLimit: 10);
+        await using var tunnel = new TunnelStream(transport, TunnelEnd.Gateway, peerKnowsEndOfData: true, TimeProvider.System) { PeerKnowsNotices = true };
+
+        var write = tunnel.WriteAsync(new byte[100], Limits.Token).AsTask();
+        var isSent = tunnel.TrySendNotice(Denial);
+        var frame = await RawFrame.ReadAsync(transport.Sent);
+        await write;
+        await tunnel.WriteAsync("x"u8.ToArray(), Limits.Token);
+
+        Assert.False(isSent);
+        Assert.Equal(100, UpstreamProxyChunk.Parser.ParseFrom(frame.Payload).Data.Length);
+        Assert.Equal("0a0178", Convert.ToHexStringLower((await RawFrame.ReadAsync(transport.Sent)).Payload));
+    }
+
+    [Fact]
+    public async Task A_notice_goes_only_to_a_peer_that_knows_it_and_only_before_the_end()
+    {
+        var transport = new ScriptedTransport();
+        await using var silent = new TunnelStream(transport, TunnelEnd.Gateway, peerKnowsEndOfData: true, TimeProvider.System);
+        await using var ended = new TunnelStream(new ScriptedTransport(), TunnelEnd.Gateway, peerKnowsEndOfData: true, TimeProvider.System) { PeerKnowsNotices = true };
+
+        await ended.EndWriteAsync(Limits.Token);
+
+        Assert.False(silent.TrySendNotice(Denial));
+        Assert.False(ended.TrySendNotice(Denial));
+        await silent.WriteAsync("x"u8.ToArray(), Limits.Token);
+        Assert.Equal("0a0178", Convert.ToHexStringLower((await RawFrame.ReadAsync(transport.Sent)).Payload));
+    }
+
+    [Fact]
+    public async Task A_peer_that_asks_for_no_notices_passes_them_over()
+    {
+        await using var tunnel = await Tunnel.OpenAsync();
+
+        Assert.True(tunnel.Gateway.TrySendNotice(Denial));
+        await tunnel.Gateway.WriteAsync("data"u8.ToArray(), Limits.Token);
+
+        Assert.Equal("data", await ReadTextAsync(tunnel.Relay, 4));
+    }
+
+    private static Notice Denial { get; } = new(NoticeKind.Policy, "api.test:443", "policy 'p' refuses this request.")
+    {
+        Method = "GET",
+        Path = "/x",
+        Rule = "deny * **",
+        WhatToDo = "Ask.",
+        RequestId = "1",
+    };
+
     private static async Task<string> ReadTextAsync(TunnelStream tunnel, int bytes)
     {
         var buffer = new byte[bytes];
@@ -888,7 +989,7 @@ public sealed class TunnelStreamTests
             var pair = await LoopbackPair.ConnectAsync();
             return new Tunnel(
                 new TunnelStream(pair.Client, TunnelEnd.Relay, knowsEndOfData, TimeProvider.System),
-                new TunnelStream(pair.Server, TunnelEnd.Gateway, knowsEndOfData, TimeProvider.System));
+                new TunnelStream(pair.Server, TunnelEnd.Gateway, knowsEndOfData, TimeProvider.System) { PeerKnowsNotices = true });
         }
 
         public async ValueTask DisposeAsync()

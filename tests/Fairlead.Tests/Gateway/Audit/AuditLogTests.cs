@@ -212,6 +212,8 @@ public sealed class AuditLogTests : IDisposable
         Request = Id,
         Tunnel = Id,
         Session = "s",
+        Policy = "p",
+        PolicyHash = "0123456789abcdef",
         Protocol = "http/1.1",
         Method = "GET",
         Host = "a.test",

@@ -141,7 +141,7 @@ public sealed class ConfigFileTests : IDisposable
         { "use: bearer, secret: pass, hosts: [git.test]", "use: header, set: { dd-api-key: \"{pass}\" }, hosts: [\"**.test\"]", "16:105", "sessions[0].credentials[1]: 'github' and 'datadog' both set dd-api-key for the same host" },
         { "allow GET,POST api.test/v1/**", "allow get api.test", "13:9", "policies.default.rules[0]: expected '*' or methods" },
         { "allow GET,POST api.test/v1/**", "api.test", "13:9", "policies.default.rules[0]: expected 'allow|deny METHODS host[:port][/path]', got 'api.test'" },
-        { "allow GET,POST api.test/v1/**", "{ allow: api.test }", "13:9", "policies.default.rules[0]: expected a text, got a mapping" },
+        { "allow GET,POST api.test/v1/**", "{ allow: api.test }", "13:9", "policies.default.rules[0]: 'rule' is missing" },
         { "mode: observe", "mode: audit", "14:18", "policies.loose.mode: expected enforce or observe or open, got 'audit'" },
         { "default: allow", "default: yes", "14:36", "policies.loose.default: expected deny or allow, got 'yes'" },
         { "rules: []", "rule: []", "14:43", "policies.loose.rule: unknown key 'rule'; did you mean 'rules'?" },
@@ -169,6 +169,25 @@ public sealed class ConfigFileTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Broken), DisableDiscoveryEnumeration = true)]
+    [InlineData("policies:\n", "host_sets: { m: [] }\npolicies:\n", "10:17", "the set names no host")]
+    [InlineData("policies:\n", "host_sets: { \"m m\": [a.test] }\npolicies:\n", "10:21", "the name of a host set")]
+    [InlineData("policies:\n", "host_sets: { m: [a b] }\npolicies:\n", "10:18", "'a b': ")]
+    [InlineData("api.test/v1/**\n", "@mirrors/v1/**\n", "13:9", "there is no host set '@mirrors'; host_sets defines none")]
+    [InlineData("allow GET,POST api.test/v1/**", "{ rule: allow GET api.test, when: {} }", "13:43", "it names no condition")]
+    [InlineData("allow GET,POST api.test/v1/**", "{ rule: allow GET api.test, when: { grapql: query } }", "13:45", "did you mean 'graphql'?")]
+    [InlineData("allow GET,POST api.test/v1/**", "{ rule: allow GET api.test, when: { graphql: [query, delete] } }", "13:54", "expected query, mutation, subscription, got 'delete'")]
+    [InlineData("allow GET,POST api.test/v1/**", "{ rule: allow GET api.test, when: { json_rpc: [] } }", "13:55", "the list is empty")]
+    [InlineData("allow GET,POST api.test/v1/**", "{ rule: allow GET api.test, when: { content_type: json } }", "13:59", "expected a media type such as application/json, got 'json'")]
+    [InlineData("allow GET,POST api.test/v1/**", "{ rule: allow GET api.test, when: { larger_than: 1MB } }", "13:58", "expected a number of bytes such as 500000, 64KiB or 10MiB, got '1MB'")]
+    [InlineData("allow GET,POST api.test/v1/**", "{ rule: allow GET api.test, when: { larger_than: 9999999999GiB } }", "13:58", "expected a number of bytes")]
+    [InlineData("allow GET,POST api.test/v1/**", "{ rule: allow GET api.test }", "13:9", "'when' is missing")]
+    [InlineData("allow GET,POST api.test/v1/**", "{ rule: permit GET api.test, when: { header: X } }", "13:17", "expected 'allow' or 'deny'")]
+    [InlineData("    rules:\n", "    presets: [npn]\n    rules:\n", "12:15", "there is no preset 'npn'; did you mean 'npm'?")]
+    [InlineData("    rules:\n", "    presets: [npm]\n    rules:\n", "12:15", "the preset 'npm' needs the host of its registry: { use: npm, registry: HOST }")]
+    [InlineData("    rules:\n", "    presets: [{ use: npm, registri: a.test }]\n    rules:\n", "12:27", "did you mean 'registry'?")]
+    [InlineData("    rules:\n", "    presets: [{ registry: a.test }]\n    rules:\n", "12:15", "'use' is missing")]
+    [InlineData("    rules:\n", "    presets: [{ use: npm, registry: 'a b' }]\n    rules:\n", "12:15", "expected 'allow|deny METHODS")]
+    [InlineData("  default:\n", "  default:\n    from: nowhere\n", "12:11", "expected credentials, got 'nowhere'")]
     public void A_broken_file_is_refused_with_place_and_reason(string good, string broken, string place, string said)
     {
         Assert.Contains(good, Good, StringComparison.Ordinal);
@@ -197,6 +216,40 @@ public sealed class ConfigFileTests : IDisposable
     [InlineData("{? [a] : b}\n", "expected a text as key, got a list")]
     [InlineData("\0", "the file is empty")]
     public void What_is_no_configuration_at_all_is_refused(string text, string said) => Assert.Contains(said, Refusal(text), StringComparison.Ordinal);
+
+    [Fact]
+    public void A_policy_from_credentials_allows_the_hosts_of_the_sessions_own_credentials_only()
+    {
+        var options = Load(Good.Replace("  default:\n", "  default:\n    from: credentials\n", StringComparison.Ordinal).Replace("credentials: [datadog, github]", "credentials: [github]", StringComparison.Ordinal));
+
+        Assert.Equal("from: credentials (github)", Told("DELETE", "git.test:443"));
+        Assert.Equal("default: deny", Told("DELETE", "x.eu.test:443"));
+        Assert.Equal("allow GET,POST api.test/v1/**", Told("GET", "api.test:443"));
+
+        string Told(string method, string destination)
+        {
+            Assert.True(HostPort.TryParse(destination, out var host, out _));
+            return options.Sessions[0].Policy.Decide(new RequestFacts(method, host, "/v1/x")).Rule;
+        }
+    }
+
+    [Fact]
+    public void Presets_stand_behind_the_rules_of_the_file()
+    {
+        var options = Load(Good.Replace("    rules:\n", "    presets: [github-read, { use: npm, registry: npm.test }]\n    rules:\n", StringComparison.Ordinal));
+
+        Assert.True(HostPort.TryParse("npm.test:443", out var host, out _));
+        Assert.Equal("allow GET,HEAD npm.test/** (preset npm)", options.Sessions[0].Policy.Decide(new RequestFacts("GET", host, "/x")).Rule);
+    }
+
+    [Fact]
+    public void Rules_use_named_sets_of_hosts()
+    {
+        var options = Load(Good.Replace("policies:\n", "host_sets: { mirrors: [one.test, '*.two.test:8443'] }\npolicies:\n", StringComparison.Ordinal).Replace("api.test/v1/**\n", "@mirrors/v1/**\n", StringComparison.Ordinal));
+
+        Assert.True(HostPort.TryParse("a.two.test:8443", out var host, out _));
+        Assert.Equal("allow GET,POST @mirrors/v1/**", options.Sessions[0].Policy.Decide(new RequestFacts("GET", host, "/v1")).Rule);
+    }
 
     [Fact]
     public void Every_error_is_listed_in_the_order_of_the_file()
@@ -243,8 +296,8 @@ public sealed class ConfigFileTests : IDisposable
         Environment.SetEnvironmentVariable("FAIRLEAD_TEST_LOCAL", null);
         var text = Good.Replace("FAIRLEAD_TEST_TOKEN", "FAIRLEAD_TEST_LOCAL", StringComparison.Ordinal);
 
-        var first = Load(text, new ConfigFile.LocalSession(null, "FAKE-callers"));
-        var second = Load(text, new ConfigFile.LocalSession("two", "FAKE-callers"));
+        var first = Load(text, new LocalSession(null, "FAKE-callers"));
+        var second = Load(text, new LocalSession("two", "FAKE-callers"));
 
         Assert.Equal("one", Assert.Single(first.Sessions).Id);
         Assert.Equal("two", Assert.Single(second.Sessions).Id);
@@ -255,7 +308,7 @@ public sealed class ConfigFileTests : IDisposable
 
     [Fact]
     public void A_local_gateway_needs_a_session_that_is_there() => Assert.Contains(
-        "sessions: there is no session 'three'", Assert.Throws<ConfigException>(() => Load(Good, new ConfigFile.LocalSession("three", "FAKE-callers"))).Message, StringComparison.Ordinal);
+        "sessions: there is no session 'three'", Assert.Throws<ConfigException>(() => Load(Good, new LocalSession("three", "FAKE-callers"))).Message, StringComparison.Ordinal);
 
     private static string HeadersOf(GatewayOptions options, string host)
     {
@@ -263,7 +316,15 @@ public sealed class ConfigFileTests : IDisposable
         return string.Join(' ', options.Sessions[0].Credentials.For(destination).SelectMany(c => c.Headers).Select(h => $"{h.Name}={h.Reveal()}"));
     }
 
-    private GatewayOptions Load(string text, ConfigFile.LocalSession? local = null) => ConfigFile.Load(_folder.Write("fairlead.yaml", text), local);
+    [Fact]
+    public void A_rule_about_the_self_test_host_loads_and_is_told_to_have_no_effect()
+    {
+        var options = Load(Good.Replace("- allow GET,POST api.test/v1/**", "- deny * fairlead.test/**", StringComparison.Ordinal));
+
+        Assert.Contains("policies.default.rules[0]: a rule about fairlead.test has no effect: the gateway answers that host itself, for every session", options.Warnings);
+    }
+
+    private GatewayOptions Load(string text, LocalSession? local = null) => ConfigFile.Load(_folder.Write("fairlead.yaml", text), local);
 
     private string Refusal(string text) => Assert.Throws<ConfigException>(() => Load(text)).Message;
 }

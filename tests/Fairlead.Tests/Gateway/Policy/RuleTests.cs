@@ -1,5 +1,4 @@
 using Fairlead.Gateway.Policy;
-using Fairlead.Wire;
 
 namespace Fairlead.Tests.Gateway.Policy;
 
@@ -14,7 +13,7 @@ public sealed class RuleTests
     [InlineData("allow * *.api.test:8443/*/x", "allow * *.api.test:8443/*/x")]
     public void A_rule_is_read_and_keeps_the_text_of_its_author(string text, string kept)
     {
-        Assert.True(Rule.TryParse(text, out var rule, out var problem), problem);
+        Assert.True(Rule.TryParse(text, Edge.NoSets, out var rule, out var problem), problem);
 
         Assert.Equal(kept, rule.Text);
     }
@@ -42,7 +41,7 @@ public sealed class RuleTests
     [InlineData("allow GET api.test?x=1", "letters, digits")]
     public void What_is_no_rule_is_refused_with_the_reason(string text, string problem)
     {
-        Assert.False(Rule.TryParse(text, out _, out var said));
+        Assert.False(Rule.TryParse(text, Edge.NoSets, out _, out var said));
 
         Assert.Contains(problem, said, StringComparison.Ordinal);
     }
@@ -53,10 +52,20 @@ public sealed class RuleTests
     [InlineData("allow GET api.test", "HEAD", false)]
     [InlineData("allow GET,HEAD api.test", "HEAD", true)]
     [InlineData("allow * api.test", "ANYTHING", true)]
-    public void Methods_are_matched_as_sent(string text, string method, bool matches)
-    {
-        Assert.True(HostPort.TryParse("api.test:443", out var destination, out _));
+    public void Methods_are_matched_as_sent(string text, string method, bool matches) => Assert.Equal(matches, Edge.RuleOf(text).IsAbout(method));
 
-        Assert.Equal(matches, Edge.RuleOf(text).Matches(new RequestFacts(method, destination, "/"), "/"));
+    [Fact]
+    public void A_named_set_stands_for_its_hosts()
+    {
+        Assert.True(HostPattern.TryParse("*.one.test:8443", out var one, out _));
+        Assert.True(HostPattern.TryParse("two.test", out var two, out _));
+        var sets = new Dictionary<string, IReadOnlyList<HostPattern>> { ["mirrors"] = [one, two] };
+
+        Assert.True(Rule.TryParse("allow GET @mirrors/pool/**", sets, out var rule, out _));
+
+        Assert.Equal([one, two], rule.Hosts);
+        Assert.Equal("allow GET @mirrors/pool/**", rule.Text);
+        Assert.False(Rule.TryParse("allow GET @mirror/pool", sets, out _, out var problem));
+        Assert.Contains("there is no host set '@mirror'; host_sets defines @mirrors", problem, StringComparison.Ordinal);
     }
 }

@@ -29,7 +29,26 @@ public sealed class SessionRegistryTests
     [InlineData("Bearer one:FAKE-token-1", null)]
     [InlineData("Bearer FAKE-token-1\0", null)]
     [InlineData(" Bearer FAKE-token-1", null)]
-    public void The_bearer_token_says_who_calls(string? authorization, string? session) => Assert.Equal(session, Registry.Authenticate(authorization)?.Id);
+    public void The_bearer_token_says_who_calls(string? authorization, string? session) => Assert.Equal(session, Registry.Authenticate(authorization)?.Current.Id);
+
+    [Fact]
+    public void Other_sessions_are_put_into_force_and_those_that_ended_are_told()
+    {
+        var registry = new SessionRegistry([One, Two]);
+        var (one, two) = (registry.Authenticate("Bearer FAKE-token-1")!, registry.Authenticate("Bearer FAKE-token:2")!);
+        var renewed = Edge.SessionOf("one", "FAKE-token-1", ["deny * **"]);
+
+        Assert.Equal(["two"], registry.Replace([renewed, Edge.SessionOf("two", "FAKE-token-3"), Edge.SessionOf("three", "FAKE-token-4")]));
+
+        Assert.Same(renewed, one.Current);
+        Assert.Same(one, registry.Authenticate("Bearer FAKE-token-1"));
+        Assert.False(one.Revoked.IsCancellationRequested);
+        // The same id with another token is another session: whoever held the old token has lost it.
+        Assert.True(two.Revoked.IsCancellationRequested);
+        Assert.Null(registry.Authenticate("Bearer FAKE-token:2"));
+        Assert.Equal("two", registry.Authenticate("Bearer FAKE-token-3")?.Current.Id);
+        Assert.Equal("three", registry.Authenticate("Bearer FAKE-token-4")?.Current.Id);
+    }
 
     [Theory]
     [InlineData("Basic", "one:FAKE-token-1", true)]

@@ -1,0 +1,91 @@
+using Fairlead.Gateway.Credentials;
+using Fairlead.Wire;
+
+namespace Fairlead.Gateway.Configuration;
+
+/// <summary>What the sections of one file share.</summary>
+/// <param name="directory">Where relative paths begin.</param>
+/// <param name="local">The session that a caller brings, or null.</param>
+/// <param name="isReview">True to look at the file alone: neither secrets nor other files are read.</param>
+internal sealed class ConfigContext(string directory, LocalSession? local, bool isReview)
+{
+    /// <summary>The session that a caller brings, for a gateway that serves one command on one machine; else null.</summary>
+    public LocalSession? Local => local;
+
+    /// <summary>True where only the file is looked at, as on a developer's machine that has no secrets.</summary>
+    public bool IsReview => isReview;
+
+    /// <summary>What is not wrong but worth a look.</summary>
+    public List<string> Warnings { get; } = [];
+
+    /// <summary>The environment variables that hold secrets or tokens.</summary>
+    public List<string> SecretVariables { get; } = [];
+
+    /// <summary>The files that do.</summary>
+    public List<string> SecretFiles { get; } = [];
+
+    /// <summary>Where a secret comes from: <c>{ from: env, name: … }</c> or <c>{ from: file, path: … }</c>.</summary>
+    public SecretSource? ReadSource(ConfigNode node)
+    {
+        var fields = node.Closed("from", "name", "path");
+        var from = fields.Required("from").OneOf("env", "file");
+        if (from == "env")
+        {
+            if (fields.Has("path", out var path)) path.Fail("'path' is for 'from: file'");
+            var variable = fields.Required("name").Text();
+            if (variable.Length > 0) SecretVariables.Add(variable);
+            return variable.Length == 0 ? null : new SecretSource(variable, null);
+        }
+
+        if (from != "file") return null;
+        if (fields.Has("name", out var name)) name.Fail("'name' is for 'from: env'");
+        var file = PathOf(fields.Required("path"));
+        if (file.Length > 0) SecretFiles.Add(file);
+        return file.Length == 0 ? null : new SecretSource(null, file);
+    }
+
+    /// <summary>Reads a secret where it comes from.</summary>
+    public Secret? ReadSecret(string name, ConfigNode node, SecretSource source)
+    {
+        if (isReview) return Secret.Unreadable(name);
+        if (source.TryRead(out var raw) is { } missing)
+        {
+            node.Fail(missing);
+            return null;
+        }
+
+        if (!Secret.TryCreate(name, raw, out var secret, out var hadLineBreak, out var problem)) node.Fail($"the value cannot be used: {problem}");
+        if (hadLineBreak) Warnings.Add($"{node.Path}: the value ended in a line break, which was trimmed");
+        return secret;
+    }
+
+    /// <summary>A path; a relative one begins at the file.</summary>
+    public string PathOf(ConfigNode node)
+    {
+        var text = node.Text();
+        if (!text.Contains('\0', StringComparison.Ordinal)) return text.Length == 0 ? "" : Path.GetFullPath(text, directory);
+        node.Fail($"expected a path, got '{HostPort.Printable(text)}'");
+        return "";
+    }
+
+    /// <summary>The path of a file that is there.</summary>
+    public string ExistingFile(ConfigNode node)
+    {
+        var path = PathOf(node);
+        if (path.Length == 0 || isReview || File.Exists(path)) return path;
+        node.Fail($"the file {path} does not exist");
+        return "";
+    }
+
+    /// <summary>What the file defines under a name that it uses elsewhere.</summary>
+    public static T? Named<T>(ConfigNode node, Dictionary<string, T> all, string what)
+        where T : class
+    {
+        var name = node.Text();
+        if (name.Length == 0) return null;
+        if (all.TryGetValue(name, out var found)) return found;
+        var hint = all.Count == 0 ? "none is defined" : $"did you mean '{ConfigErrors.Nearest(name, all.Keys)}'?";
+        node.Fail($"there is no {what} '{HostPort.Printable(name)}'; {hint}");
+        return null;
+    }
+}

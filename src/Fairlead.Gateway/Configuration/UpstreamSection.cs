@@ -1,0 +1,49 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Net;
+using System.Security.Cryptography.X509Certificates;
+using Fairlead.Gateway.Upstream;
+using Fairlead.Wire;
+
+namespace Fairlead.Gateway.Configuration;
+
+/// <summary><c>upstream</c>: how the world is reached.</summary>
+internal static class UpstreamSection
+{
+    public static UpstreamOptions Read(ConfigNode node, ConfigContext context)
+    {
+        var fields = node.Closed("extra_ca", "resolve");
+        var roots = new X509Certificate2Collection();
+        if (fields.Has("extra_ca", out var extra) && context.ExistingFile(extra) is { Length: > 0 } file && !context.IsReview)
+        {
+            try
+            {
+                roots.ImportFromPemFile(file);
+                if (roots.Count == 0) extra.Fail($"{file} holds no certificate in PEM");
+            }
+            catch (System.Security.Cryptography.CryptographicException e)
+            {
+                extra.Fail($"{file} holds a certificate that cannot be read: {e.Message}");
+            }
+        }
+
+        var resolve = new Dictionary<string, IPEndPoint>();
+        if (fields.Has("resolve", out var table))
+        {
+            foreach (var (host, value) in table.Entries())
+            {
+                var text = value.Text();
+                if (!HostPort.TryCanonicalHost(host.Trim('[', ']'), out var canonical, out _, out var problem)) value.Fail(problem);
+                else if (text.Length == 0) continue;
+                else if (!TryReadEndPoint(text, out var endPoint)) value.Fail($"expected address or address:port, such as 127.0.0.1:9443, got '{HostPort.Printable(text)}'");
+                else if (!resolve.TryAdd(canonical, endPoint)) value.Fail($"'{HostPort.Printable(canonical)}' is there twice");
+            }
+        }
+
+        return new UpstreamOptions { ExtraRoots = roots, Resolve = resolve };
+    }
+
+    // IPEndPoint reads "9443" as the address 0.0.36.227, which nobody means: one spelling of an IPv4 address, the canonical one.
+    private static bool TryReadEndPoint(string text, [NotNullWhen(true)] out IPEndPoint? endPoint) =>
+        IPEndPoint.TryParse(text, out endPoint)
+        && (endPoint.AddressFamily != System.Net.Sockets.AddressFamily.InterNetwork || text.Split(':')[0] == endPoint.Address.ToString());
+}

@@ -1,0 +1,152 @@
+namespace Fairlead.Gateway.Policy;
+
+/// <summary>
+/// The presets that are shipped. Those of services name their hosts; those of package managers name none, since everybody has a mirror, and take it as a parameter.
+/// </summary>
+internal static class Presets
+{
+    private static readonly Condition GraphQlQuery = new Condition.GraphQl(["query"]);
+
+    public static IReadOnlyList<Preset> All { get; } =
+    [
+        new("github-read", "REST and GraphQL queries, clone and fetch, archives, release files and raw files of GitHub", [],
+        [
+            "allow GET,HEAD api.github.com/**",
+            new("allow POST api.github.com/graphql", GraphQlQuery),
+            // git's smart HTTP: refs are asked for with GET, objects with POST. A push posts to git-receive-pack.
+            "allow GET github.com/*/*/info/refs",
+            "allow POST github.com/*/*/git-upload-pack",
+            "allow GET,HEAD github.com/*/*/archive/**",
+            "allow GET,HEAD github.com/*/*/releases/**",
+            "allow GET,HEAD github.com/*/*/raw/**",
+            "allow GET,HEAD codeload.github.com/**",
+            "allow GET,HEAD raw.githubusercontent.com/**",
+            "allow GET,HEAD objects.githubusercontent.com/**",
+            "allow GET,HEAD release-assets.githubusercontent.com/**",
+        ]),
+        new("github-write", "what github-read lets, and changes by REST and GraphQL, push, release uploads and large files", [],
+        [
+            "allow * api.github.com/**",
+            "allow * uploads.github.com/**",
+            "allow GET github.com/*/*/info/refs",
+            "allow POST github.com/*/*/git-upload-pack",
+            "allow POST github.com/*/*/git-receive-pack",
+            "allow POST github.com/*/*/info/lfs/**",
+            "allow GET,HEAD github.com/*/*/archive/**",
+            "allow GET,HEAD github.com/*/*/releases/**",
+            "allow GET,HEAD github.com/*/*/raw/**",
+            "allow GET,HEAD codeload.github.com/**",
+            "allow GET,HEAD raw.githubusercontent.com/**",
+            "allow GET,HEAD objects.githubusercontent.com/**",
+            "allow GET,HEAD release-assets.githubusercontent.com/**",
+            "allow GET,HEAD media.githubusercontent.com/**",
+            "allow GET,PUT github-cloud.s3.amazonaws.com/**",
+        ]),
+        new("anthropic", "messages, token counting, batches, files and models of the Anthropic API", [],
+        [
+            "allow POST api.anthropic.com/v1/messages",
+            "allow POST api.anthropic.com/v1/messages/count_tokens",
+            "allow GET,POST,DELETE api.anthropic.com/v1/messages/batches/**",
+            "allow GET,POST,DELETE api.anthropic.com/v1/files/**",
+            "allow GET api.anthropic.com/v1/models/**",
+        ]),
+        new("openai", "inference, files and models of the OpenAI API; no administration", [],
+        [
+            "allow GET,POST,DELETE api.openai.com/v1/chat/completions/**",
+            "allow GET,POST,DELETE api.openai.com/v1/completions",
+            "allow GET,POST,DELETE api.openai.com/v1/responses/**",
+            "allow GET,POST,DELETE api.openai.com/v1/conversations/**",
+            "allow GET,POST,DELETE api.openai.com/v1/embeddings",
+            "allow GET,POST,DELETE api.openai.com/v1/moderations",
+            "allow GET,POST,DELETE api.openai.com/v1/images/**",
+            "allow GET,POST,DELETE api.openai.com/v1/audio/**",
+            "allow GET,POST,DELETE api.openai.com/v1/videos/**",
+            "allow GET,POST,DELETE api.openai.com/v1/models/**",
+            "allow GET,POST,DELETE api.openai.com/v1/files/**",
+            "allow GET,POST,DELETE api.openai.com/v1/uploads/**",
+            "allow GET,POST,DELETE api.openai.com/v1/batches/**",
+            "allow GET,POST,DELETE api.openai.com/v1/vector_stores/**",
+            "allow GET,POST,DELETE api.openai.com/v1/fine_tuning/**",
+            "allow GET,POST,DELETE api.openai.com/v1/assistants/**",
+            "allow GET,POST,DELETE api.openai.com/v1/threads/**",
+            "allow GET,POST,DELETE api.openai.com/v1/realtime/**",
+            "allow GET,POST,DELETE api.openai.com/v1/containers/**",
+            "allow GET,POST,DELETE api.openai.com/v1/evals/**",
+        ]),
+        new("datadog", "sending metrics, logs, traces and events to Datadog, of one site", ["site"],
+        [
+            "allow GET api.{site}/api/v1/validate",
+            "allow POST api.{site}/api/v1/series",
+            "allow POST api.{site}/api/v2/series",
+            "allow POST api.{site}/api/v1/check_run",
+            "allow POST api.{site}/api/v1/events",
+            "allow POST api.{site}/api/v1/distribution_points",
+            "allow POST http-intake.logs.{site}/**",
+            "allow POST trace.agent.{site}/**",
+            "allow POST process.{site}/**",
+            "allow POST instrumentation-telemetry-intake.{site}/**",
+            "allow POST *.agent.{site}/**",
+        ]),
+        new("huggingface-download", "models and datasets of the Hugging Face hub, read only", [],
+        [
+            "allow GET,HEAD huggingface.co/**",
+            "allow POST huggingface.co/api/models/*/*/paths-info/**",
+            "allow POST huggingface.co/api/datasets/*/*/paths-info/**",
+            // Where the hub sends downloads on to.
+            "allow GET,HEAD cdn-lfs.huggingface.co/**",
+            "allow GET,HEAD cdn-lfs.hf.co/**",
+            "allow GET,HEAD cdn-lfs-us-1.hf.co/**",
+            "allow GET,HEAD cdn-lfs-eu-1.hf.co/**",
+            "allow GET,HEAD *.xethub.hf.co/**",
+            "allow GET,HEAD *.cdn.hf.co/**",
+        ]),
+        new("docker-pull", "pulling images from a registry: manifests, blobs, the token service, and where blobs are kept", ["registry", "auth?", "blobs?"],
+        [
+            "allow GET,HEAD {registry}/v2/**",
+            "allow GET {registry}/token",
+            "allow GET {auth}/token",
+            "allow GET,HEAD {blobs}/**",
+        ]),
+        new("npm", "installing from an npm registry, and the audit that install asks for", ["registry", "files?"],
+        [
+            // The package's own changes are PUT and DELETE.
+            "allow GET,HEAD {registry}/**",
+            "allow POST {registry}/-/npm/v1/security/advisories/bulk",
+            "allow POST {registry}/-/npm/v1/security/audits/quick",
+            "allow GET,HEAD {files}/**",
+        ]),
+        new("pypi", "installing from a Python index, and from the host its files are on", ["index", "files?"],
+        [
+            "allow GET,HEAD {index}/simple/**",
+            "allow GET,HEAD {index}/pypi/*/json",
+            "allow GET,HEAD {index}/pypi/*/*/json",
+            "allow GET,HEAD {index}/packages/**",
+            "allow GET,HEAD {index}/files/**",
+            "allow GET,HEAD {files}/**",
+        ]),
+        new("nuget", "restoring from a NuGet v3 feed, and from the hosts that its index names", ["feed", "search?"],
+        [
+            "allow GET,HEAD {feed}/**",
+            "allow GET {search}/query",
+            "allow GET {search}/autocomplete",
+        ]),
+        new("crates", "building with a sparse Cargo index, and the host its crates are on", ["index", "crates?"],
+        [
+            "allow GET,HEAD {index}/**",
+            "allow GET,HEAD {crates}/**",
+        ]),
+        new("go-modules", "building with a Go module proxy, and the checksum database", ["proxy", "sumdb?"],
+        [
+            "allow GET,HEAD {proxy}/**",
+            "allow GET {sumdb}/lookup/**",
+            "allow GET {sumdb}/tile/**",
+            "allow GET {sumdb}/supported",
+            "allow GET {sumdb}/latest",
+        ]),
+        new("debian", "apt from a Debian mirror, and the host of security updates", ["mirror", "security?"],
+        [
+            "allow GET,HEAD {mirror}/**",
+            "allow GET,HEAD {security}/**",
+        ]),
+    ];
+}
