@@ -68,7 +68,7 @@ internal sealed class GatewayApp : IAsyncDisposable
         var dialer = new UpstreamDialer(options.Upstream, time);
         var clients = new UpstreamClients(dialer);
 
-        var inner = BuildInner(innerBuilder, listener, new TlsInterception(new LeafCertificates(authority, time)));
+        var inner = BuildInner(innerBuilder, listener, new TlsInterception(new LeafCertificates(authority, time), time));
         var handler = new RequestHandler(new Forwarder(clients, options.Upstream), audit, time, inner.Services.GetRequiredService<ILogger<RequestHandler>>());
         inner.Run(handler.HandleAsync);
 

@@ -88,6 +88,7 @@ internal sealed class RelayStartup(IReadOnlyDictionary<string, string> environme
 
             // 4. The CA.
             step = "step 4 (CA certificate)";
+            OpenSsl.Require();
             var egress = FindProxy(target.Gateway);
             var dialer = new GatewayDialer(target.Gateway, egress, ReadPinnedRoots(options.GatewayCa, target.Gateway), time);
             var certificates = await GatewayCertificates.FetchAsync(target.Gateway, dialer, time, cancellationToken);

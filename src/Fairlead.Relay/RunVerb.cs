@@ -69,6 +69,7 @@ internal sealed class RunVerb(IReadOnlyDictionary<string, string> environment, R
         using var signals = new StartSignals(cancellationToken);
         try
         {
+            OpenSsl.Require();
             using var token = SessionToken.CreateRandom();
             await using var gateway = await LocalGateway.StartAsync(configuration, session, token, environment, signals.Token);
             var local = options with

@@ -2,17 +2,21 @@ using System.Net.Security;
 using System.Security.Authentication;
 using Fairlead.Gateway.Tunnels;
 using Fairlead.Wire;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 
 namespace Fairlead.Gateway.Interception;
 
 /// <summary>How we open TLS: a leaf for the tunnel's destination, whatever name the workload asks for, if it asks for that or none.</summary>
-internal sealed class TlsInterception(LeafCertificates leaves)
+internal sealed class TlsInterception(LeafCertificates leaves, TimeProvider time)
 {
     // A tool that speaks first in another protocol, or waits for the server to speak, is let go after this.
     private static readonly TimeSpan HandshakeTimeout = TimeSpan.FromSeconds(15);
+
+    private static readonly TimeSpan EndTimeout = TimeSpan.FromSeconds(5);
 
     private static readonly List<SslApplicationProtocol> Protocols = [SslApplicationProtocol.Http2, SslApplicationProtocol.Http11];
 
@@ -20,11 +24,27 @@ internal sealed class TlsInterception(LeafCertificates leaves)
     {
         options.Protocols = HttpProtocols.Http1AndHttp2;
         options.UseHttps(new TlsHandshakeCallbackOptions { HandshakeTimeout = HandshakeTimeout, OnConnection = SelectAsync });
-        options.Use(next => connection =>
+        options.Use(next => async connection =>
         {
             connection.Features.GetRequiredFeature<Tunnel>().HasTls = true;
-            return next(connection);
+            await next(connection);
+            await SayEndAsync(connection);
         });
+    }
+
+    // RFC 8446 §6.1: who stops sending says close_notify. Kestrel does not, and without it OpenSSL 3 takes a whole answer for a truncated one.
+    private async Task SayEndAsync(ConnectionContext connection)
+    {
+        // A connection that was given up must not look as if it ended.
+        if (((TunnelConnection)connection).Finished.IsCompleted) return;
+        try
+        {
+            await connection.Features.GetRequiredFeature<ISslStreamFeature>().SslStream.ShutdownAsync().WaitAsync(EndTimeout, time);
+        }
+        catch (Exception e) when (e is IOException or InvalidOperationException or TimeoutException)
+        {
+            // The workload left first, or reads no more.
+        }
     }
 
     private ValueTask<SslServerAuthenticationOptions> SelectAsync(TlsHandshakeCallbackContext context)

@@ -117,6 +117,8 @@ internal static unsafe class CleanStart
 
     private static void RemoveDiagnosticsSocket()
     {
+        // An image may have no /tmp; then there is no socket either.
+        if (!Directory.Exists(Path.GetTempPath())) return;
         foreach (var socket in Directory.EnumerateFiles(Path.GetTempPath(), $"dotnet-diagnostic-{Environment.ProcessId}-*-socket"))
         {
             try

@@ -7,6 +7,12 @@ internal static class LanguageTools
 {
     private static readonly GeneratedFile PhpIni = new("php.ini", "the bundle, for PHP", WrittenFiles.PhpIni);
 
+    private static readonly GeneratedFile GemRc = new("gemrc", "the proxy, for bundler", facts => System.Text.Encoding.ASCII.GetBytes($"http_proxy: {facts.Proxy}\n"));
+
+    // RubyGems reads these after ~/.gemrc, in their order.
+    private static readonly Variable GemRcList = Variable.Of("GEMRC", "the user's list, then `gemrc`", facts =>
+        facts.Files.TryGetValue(GemRc.Name, out var file) ? facts.Original("GEMRC") is { } theirs ? $"{theirs}:{file}" : file : null);
+
     // PHP reads every .ini in these directories; an empty name stands for its own.
     private static readonly Variable PhpScan = Variable.Of("PHP_INI_SCAN_DIR", "PHP's own directories, then that of `php.ini`", facts =>
         facts.Files.TryGetValue(PhpIni.Name, out var file) ? $"{facts.Environment.GetValueOrDefault("PHP_INI_SCAN_DIR")}:{Path.GetDirectoryName(file)}" : null);
@@ -46,13 +52,15 @@ internal static class LanguageTools
             Commands = ["ruby"],
             Variables = [.. ProxyPair, SslCertFile],
             Conflicts = [ConflictRule.InFiles(["~/.gemrc"], [":http_proxy", "http_proxy", ":ssl_ca_cert", "ssl_ca_cert"], "gem takes this in place of the relay's proxy or CA.", "Remove the line.")],
+            Note = "`open-uri` and gem use the proxy; `Net::HTTP` by itself reads `http_proxy` alone, which the relay does not set.",
             Probe = new("-ropen-uri", "-e", $"URI.open('{Probe.Url}').read"),
         },
         new()
         {
             Name = "bundler",
             Commands = ["bundle"],
-            Variables = [.. ProxyPair, SslCertFile, Variable.Bundle("BUNDLE_SSL_CA_CERT")],
+            Variables = [SslCertFile, GemRcList, Variable.Bundle("BUNDLE_SSL_CA_CERT")],
+            Files = [GemRc],
             Conflicts = [ConflictRule.InFiles(["./.bundle/config"], ["bundle_ssl_ca_cert"], "bundler takes this CA in place of the bundle: a project's file beats the environment.", "Remove it: bundle config unset --local ssl_ca_cert.")],
         },
         new()

@@ -19,7 +19,7 @@ internal static class GatewayConfig
     {
         var text = new StringBuilder();
         text.AppendLine("version: 1");
-        text.AppendLine(CultureInfo.InvariantCulture, $"listen: {(options.GatewayOverTls ? "https" : "http")}://127.0.0.1:0{options.Prefix}");
+        text.AppendLine(CultureInfo.InvariantCulture, $"listen: {(options.GatewayOverTls ? "https" : "http")}://127.0.0.1:{options.GatewayPort}{options.Prefix}");
         if (options.GatewayOverTls) text.AppendLine("tls: { certificate: gw.pem, key: gw.key }");
         text.AppendLine("""
             ca: { directory: ./state/ca }
@@ -27,10 +27,12 @@ internal static class GatewayConfig
               datadog: { from: env, name: DD_API_KEY }
               datadog-other: { from: env, name: OTHER_DD_API_KEY }
               github: { from: file, path: ./github.token }
+              tools: { from: env, name: TOOLS_KEY }
             credentials:
               datadog: { use: header, set: { DD-API-KEY: "{datadog}" }, hosts: [api.datadoghq.com] }
               datadog-other: { use: header, set: { DD-API-KEY: "{datadog-other}" }, hosts: [api.datadoghq.com] }
               github: { use: bearer, secret: github, hosts: [api.github.com] }
+              tools: { use: header, set: { X-Tools-Key: "{tools}" }, hosts: ["*.tools.test"] }
             policies:
               default:
                 mode: enforce
@@ -40,14 +42,14 @@ internal static class GatewayConfig
         foreach (var rule in Rules.Concat(options.Rules)) text.AppendLine(CultureInfo.InvariantCulture, $"      - {rule}");
         text.AppendLine("""
             sessions:
-              - { id: demo, token: { from: env, name: FAIRLEAD_TOKEN }, policy: default, credentials: [datadog, github] }
+              - { id: demo, token: { from: env, name: FAIRLEAD_TOKEN }, policy: default, credentials: [datadog, github, tools] }
               - { id: other, token: { from: env, name: OTHER_TOKEN }, policy: default, credentials: [datadog-other] }
             audit: { file: ./state/audit.jsonl }
             upstream:
               extra_ca: ./state/origin-ca.pem
               resolve:
             """);
-        foreach (var name in OriginCertificates.AllNames) text.AppendLine(CultureInfo.InvariantCulture, $"    \"{name}\": \"127.0.0.1:{origin.Port}\"");
+        foreach (var name in OriginCertificates.AllNames) text.AppendLine(CultureInfo.InvariantCulture, $"    \"{name}\": \"{origin.Address}:{origin.Port}\"");
         // Nothing listens on port 1.
         text.AppendLine("    dead.test: \"127.0.0.1:1\"");
         foreach (var (name, address) in options.Resolve) text.AppendLine(CultureInfo.InvariantCulture, $"    \"{name}\": \"{address}\"");
@@ -70,5 +72,6 @@ internal static class GatewayConfig
         "allow * untrusted.test/**",
         "allow * dead.test/**",
         "allow * nowhere.invalid/**",
+        "allow * *.tools.test/**",
     ];
 }

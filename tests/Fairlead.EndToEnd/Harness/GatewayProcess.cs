@@ -16,11 +16,14 @@ internal sealed partial class GatewayProcess : IAsyncDisposable
     /// <summary>What a relay needs as FAIRLEAD_GATEWAY.</summary>
     public Uri Address { get; }
 
-    public static async Task<GatewayProcess> StartAsync(string config, TempFolder folder, string prefix, CancellationToken cancellationToken)
+    public static async Task<GatewayProcess> StartAsync(
+        string config, TempFolder folder, string prefix, CancellationToken cancellationToken, NetworkNamespace? place = null)
     {
         var environment = ToolEnvironment.ForProduct(folder.Folder("gateway-home"));
         foreach (var (name, value) in Secrets) environment[name] = value;
-        var program = RunningProgram.Start(Repository.Gateway, ["serve", "--config", config], environment, folder.Path);
+        string[] arguments = ["serve", "--config", config];
+        var program = place?.Start(Repository.Gateway, arguments, environment, folder.Path)
+            ?? RunningProgram.Start(Repository.Gateway, arguments, environment, folder.Path);
         try
         {
             var address = await program.Stdout.WaitForAsync(text => Listening().Match(text) is { Success: true } match ? match.Groups[1].Value : null, cancellationToken);
@@ -40,6 +43,7 @@ internal sealed partial class GatewayProcess : IAsyncDisposable
         ["OTHER_DD_API_KEY"] = TestSecrets.OtherDatadog,
         ["FAIRLEAD_TOKEN"] = TestSecrets.Token,
         ["OTHER_TOKEN"] = TestSecrets.OtherToken,
+        ["TOOLS_KEY"] = TestSecrets.Tools,
     };
 
     public async Task StopAsync(CancellationToken cancellationToken)

@@ -14,6 +14,11 @@ internal static class Repository
 
     public static string AuditSchema => Path.Combine(Root, "docs", "audit.schema.json");
 
+    public static string NodeModules => Path.Combine(Root, "tests", "node_modules");
+
+    /// <summary>The program that gets a URL with .NET's own client.</summary>
+    public static string HttpGet => Path.Combine(Root, "artifacts", "bin", "Fairlead.HttpGet", "release", "Fairlead.HttpGet.dll");
+
     public static string Script(string name) => Path.Combine(Root, "tests", "Fairlead.EndToEnd", "Scripts", name);
 
     private static string Find(string marker)

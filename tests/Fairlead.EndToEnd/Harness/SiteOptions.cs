@@ -6,6 +6,9 @@ internal sealed record SiteOptions
     /// <summary>The gateway's own listener: its scheme.</summary>
     public bool GatewayOverTls { get; init; }
 
+    /// <summary>The gateway's port; 0 for a free one.</summary>
+    public int GatewayPort { get; init; }
+
     /// <summary>A path in front of the gateway's endpoints, as an ingress adds it: <c>/edge</c>.</summary>
     public string Prefix { get; init; } = "";
 

@@ -8,6 +8,7 @@ internal static class TestSecrets
     public const string Datadog = "FAKE-datadog-key-for-tests";
     public const string OtherDatadog = "FAKE-other-datadog-key-for-tests";
     public const string Github = "FAKE-github-token-for-tests";
+    public const string Tools = "FAKE-tools-key-for-tests";
 
-    public static readonly string[] All = [Token, OtherToken, Datadog, OtherDatadog, Github];
+    public static readonly string[] All = [Token, OtherToken, Datadog, OtherDatadog, Github, Tools];
 }

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Net;
+using System.Net.Sockets;
 using System.Text;
 using Fairlead.EndToEnd.Harness;
 using Microsoft.AspNetCore.Builder;
@@ -18,12 +19,14 @@ internal sealed class Origin : IAsyncDisposable
 {
     private readonly WebApplication _app;
 
-    private Origin()
+    private Origin(Func<IPEndPoint, Socket>? listen, IPAddress address)
     {
+        Address = address;
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.UseKestrelHttpsConfiguration();
         builder.WebHost.ConfigureKestrel(Configure);
+        if (listen is not null) builder.WebHost.UseSockets(sockets => sockets.CreateBoundListenSocket = endPoint => listen((IPEndPoint)endPoint));
         _app = builder.Build();
         _app.Use((context, next) =>
         {
@@ -42,6 +45,8 @@ internal sealed class Origin : IAsyncDisposable
         Npm.Map(_app);
         PythonIndex.Map(_app);
         MavenRepository.Map(_app);
+        S3Stub.Map(_app, "aws.tools.test", "s3cmd.tools.test", "rclone-s3.tools.test");
+        Files.Map(_app);
     }
 
     public OriginCertificates Certificates { get; } = new();
@@ -53,6 +58,8 @@ internal sealed class Origin : IAsyncDisposable
     /// <summary>Body bytes written so far, by the key that the request named.</summary>
     public ConcurrentDictionary<string, long> Sent { get; } = new();
 
+    public IPAddress Address { get; }
+
     public int Port { get; private set; }
 
     /// <summary>What git.test serves: bare repositories.</summary>
@@ -61,9 +68,14 @@ internal sealed class Origin : IAsyncDisposable
     /// <summary>What npm.test serves.</summary>
     public NpmRegistry Npm { get; } = new();
 
-    public static async Task<Origin> StartAsync()
+    /// <summary>What the hosts under tools.test serve.</summary>
+    public FileTree Files { get; } = new();
+
+    /// <param name="listen">Makes the listening socket, where it is not to be one of this process's own network.</param>
+    /// <param name="address">The address of the listener; loopback by default.</param>
+    public static async Task<Origin> StartAsync(Func<IPEndPoint, Socket>? listen = null, IPAddress? address = null)
     {
-        var origin = new Origin();
+        var origin = new Origin(listen, address ?? IPAddress.Loopback);
         await origin._app.StartAsync(Limits.Token());
         var addresses = origin._app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses;
         origin.Port = new Uri(addresses.Single()).Port;
@@ -79,6 +91,7 @@ internal sealed class Origin : IAsyncDisposable
         await _app.DisposeAsync();
         Certificates.Dispose();
         GitRepositories.Dispose();
+        Files.Dispose();
     }
 
     private void Configure(KestrelServerOptions options)
@@ -92,7 +105,7 @@ internal sealed class Origin : IAsyncDisposable
         options.Limits.MaxRequestLineSize = 64 * 1024;
         options.Limits.MaxRequestHeadersTotalSize = 128 * 1024;
         options.Limits.Http2.MaxRequestHeaderFieldSize = 64 * 1024;
-        options.Listen(IPAddress.Loopback, 0, listener =>
+        options.Listen(Address, 0, listener =>
         {
             listener.Protocols = HttpProtocols.Http1AndHttp2;
             listener.UseHttps(new HttpsConnectionAdapterOptions { ServerCertificateSelector = (_, name) => Certificates.For(name) });

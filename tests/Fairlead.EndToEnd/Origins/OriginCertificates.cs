@@ -15,7 +15,7 @@ internal sealed class OriginCertificates : IDisposable
 
     public OriginCertificates()
     {
-        _good = _authority.Issue(GoodNames, [IPAddress.Parse("192.0.2.7")]);
+        _good = _authority.Issue([.. GoodNames, "*.tools.test"], [IPAddress.Parse("192.0.2.7")]);
         _expired = _authority.Issue(["expired.test"], [], expired: true);
         _wrongName = _authority.Issue(["another.test"], []);
         _untrusted = _stranger.Issue(["untrusted.test"], []);

@@ -20,8 +20,8 @@ internal static class PythonIndex
         {
             context.Response.ContentType = "text/html";
             return context.Response.WriteAsync(page, context.RequestAborted);
-        }).RequireHost("pypi.test");
-        app.MapGet($"/files/{WheelName}", context => context.Response.Body.WriteAsync(wheel, context.RequestAborted).AsTask()).RequireHost("pypi.test");
+        }).RequireHost("pypi.test", "pip.tools.test");
+        app.MapGet($"/files/{WheelName}", context => context.Response.Body.WriteAsync(wheel, context.RequestAborted).AsTask()).RequireHost("pypi.test", "pip.tools.test");
     }
 
     private static byte[] Wheel()

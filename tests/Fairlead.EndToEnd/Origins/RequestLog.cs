@@ -11,6 +11,8 @@ internal sealed class RequestLog
 
     public IEnumerable<ReceivedRequest> For(string target) => _requests.Where(r => r.Target == target);
 
+    public IReadOnlyList<ReceivedRequest> To(string host) => [.. _requests.Where(r => r.Host == host)];
+
     public ReceivedRequest Single(string target) => Assert.Single(For(target));
 
     public ReceivedRequest Add(HttpContext context)
