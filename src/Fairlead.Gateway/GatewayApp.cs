@@ -150,7 +150,8 @@ internal sealed class GatewayApp : IAsyncDisposable
     {
         logging.SetMinimumLevel(LogLevel.Warning).AddFilter("Fairlead", logLevel);
         // A workload that breaks HTTP or TLS is the audit's business, not the operator's log.
-        logging.AddFilter("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Error);
+        // What a request of ours throws unforeseen, RequestHandler logs.
+        logging.AddFilter("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Critical);
         // A start that fails is told once, by Program.
         logging.AddFilter("Microsoft.Extensions.Hosting", LogLevel.None);
         logging.AddSimpleConsole(o =>

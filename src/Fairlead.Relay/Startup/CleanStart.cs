@@ -17,7 +17,7 @@ internal static unsafe class CleanStart
     private const string OriginalVariable = "FAIRLEAD_ORIGINAL_ENVIRONMENT_FD";
     private const int MaxEnvironmentBytes = 8 * 1024 * 1024;
 
-    private static readonly string[] RefusedPrefixes = ["DOTNET_", "COMPlus_", "CORECLR_", "LD_", "SSL_CERT_", "OPENSSL_", "MALLOC_", "GLIBC_"];
+    private static readonly string[] RefusedPrefixes = ["DOTNET_", "COMPlus_", "CORECLR_", "CLR_", "LD_", "SSL_CERT_", "OPENSSL_", "MALLOC_", "GLIBC_"];
     private static readonly string[] RefusedNames = ["SSLKEYLOGFILE", "GCONV_PATH", "LOCPATH", "NLSPATH", "RES_OPTIONS", "LOCALDOMAIN", "HOSTALIASES"];
 
     // What the second start has instead. The first closes the diagnostics port, debugger and profiler; the second is speed: completions of sockets run

@@ -28,6 +28,7 @@ public sealed class CleanStartTests : IAsyncLifetime
     [InlineData("SSL_CERT_DIR", "/nonexistent")]
     [InlineData("OPENSSL_CONF", "/nonexistent/openssl.cnf")]
     [InlineData("GCONV_PATH", "/nonexistent")]
+    [InlineData("CLR_OPENSSL_VERSION_OVERRIDE", "9.9")]
     public async Task A_hostile_variable_does_not_reach_the_process_that_holds_the_token(string name, string value)
     {
         var environment = _site.RunEnvironment();

@@ -50,7 +50,7 @@ public sealed class DoctorTests(SharedSite shared)
     [Fact]
     public async Task The_status_has_the_rule_that_refused_inside_the_tls_and_tells_a_broken_upstream_from_it()
     {
-        const string Script = "curl -s 'https://origin.test/echo/forbidden/x?key=FAKE-value' >/dev/null; curl -s https://dead.test/ >/dev/null; \"$FAIRLEAD_PROGRAM\" status --json";
+        const string Script = "curl -s 'https://origin.test/echo/forbidden/x?key=FAKE-value' >/dev/null; curl -s https://dead.test/status >/dev/null; \"$FAIRLEAD_PROGRAM\" status --json";
         var environment = _site.RunEnvironment();
         environment["FAIRLEAD_PROGRAM"] = Repository.Relay;
 
