@@ -38,6 +38,7 @@ internal static class ChildCommand
 
             using var reaper = new OrphanReaper(companion is { } other ? [child.Id, other] : [child.Id]);
             forwarder.ChildIsRunning();
+            SpareMemory.GiveBack();
             await child.WaitForExitAsync();
             return child.ExitCode;
         }

@@ -68,6 +68,7 @@ internal sealed class RelayVerb(IReadOnlyDictionary<string, string> environment,
         _manager.Ready(relay.Port);
 
         log.Notice($"the relay listens on 127.0.0.1:{relay.Port}; `eval \"$(fairlead env)\"` makes a shell use it");
+        SpareMemory.GiveBack();
         await WaitAsync(stopping);
         _manager.Stopping(drain);
         if (readyFile is not null) StateFile.Remove(Path.GetFullPath(readyFile), ready);

@@ -28,4 +28,18 @@ public sealed class TopologyTests
         Assert.Equal(6, (await topology.Container.RunAsync("curl", "-sS", $"https://{Topology.GatewayHost}/")).ExitCode);
         Assert.Equal(56, (await topology.Container.RunAsync("curl", "-sS", "-x", topology.EgressUrl, "https://origin.test/")).ExitCode);
     }
+
+    [Fact]
+    public async Task In_the_container_the_doctor_finds_nothing_wrong()
+    {
+        await using var topology = await Topology.StartAsync();
+
+        var result = (await topology.RunToolAsync(Repository.Relay, "doctor", "--json")).Succeeded();
+
+        Assert.True((bool)result.Json["healthy"]!, result.Stdout);
+        Assert.All(result.Json["checks"]!.AsArray(), check => Assert.True((string?)check!["result"] is "ok", result.Stdout));
+        var tools = result.Json["tools"]!.AsArray().Where(tool => (string?)tool!["result"] != "skipped").ToArray();
+        Assert.All(tools, tool => Assert.True((string?)tool!["result"] == "ok", result.Stdout));
+        Assert.Superset(new HashSet<string?> { "curl", "git", "Java", "Node.js", "npm", "Python", "wget" }, tools.Select(tool => (string?)tool!["tool"]).ToHashSet());
+    }
 }
