@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Fairlead.Gateway.Configuration;
@@ -9,40 +10,57 @@ namespace Fairlead.Gateway;
 /// says why once. The file is read rather than watched: mounted configurations are replaced through links, of which a watch on the file learns nothing.
 /// </summary>
 /// <param name="path">The file.</param>
-/// <param name="apply">Puts what was loaded into force.</param>
-/// <param name="logger">Takes a line for each change.</param>
-internal sealed class ConfigWatcher(string path, Action<GatewayOptions> apply, ILogger logger) : IDisposable
+internal sealed class ConfigWatcher(string path) : IDisposable
 {
     // Two looks must agree before the file is loaded, so that one that is just being written is not: within half a second, all in all.
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
 
+    // What was refused may become good without a change of its own: a secret's file arrives later than the configuration that names it.
+    private static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(2);
+
     private readonly SemaphoreSlim _asked = new(0);
-    private PosixSignalRegistration? _hangUp;
-    private IReadOnlyList<string> _files = [];
+    private IReadOnlyList<string> _files = [path];
+    private string _inForce = "";
+    private string? _refusal;
+    private long _refused;
+
+    /// <summary>Loads the file for the first time.</summary>
+    /// <exception cref="ConfigException">It does not load.</exception>
+    public GatewayOptions LoadFirst(LocalSession? local)
+    {
+        var before = Fingerprint();
+        var options = ConfigFile.Load(path, local);
+        // A change while it was read must not be taken for what is in force.
+        var isSame = Fingerprint() == before;
+        _files = FilesOf(options);
+        _inForce = isSame ? Fingerprint() : "";
+        return options;
+    }
 
     /// <summary>Watches until it is stopped. Never throws.</summary>
-    /// <param name="loaded">What is in force.</param>
+    /// <param name="apply">Puts what was loaded into force.</param>
+    /// <param name="logger">Takes a line for each change.</param>
     /// <param name="stopping">Ends it.</param>
-    public async Task RunAsync(GatewayOptions loaded, CancellationToken stopping)
+    public async Task RunAsync(Action<GatewayOptions> apply, ILogger logger, CancellationToken stopping)
     {
-        _files = FilesOf(loaded);
-        using var registration = _hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, context =>
+        using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, context =>
         {
             context.Cancel = true;
             _asked.Release();
         });
-        var (inForce, last) = (Fingerprint(), (string?)null);
+        string? last = null;
         try
         {
             while (true)
             {
                 var isAsked = await _asked.WaitAsync(Interval, stopping);
                 var now = Fingerprint();
-                var hasSettled = now == last;
+                var hasChanged = now != _inForce && now == last;
                 last = now;
-                if (!isAsked && (now == inForce || !hasSettled)) continue;
-                inForce = now;
-                Load();
+                var isDue = _refusal is not null && Stopwatch.GetElapsedTime(_refused) >= RetryInterval;
+                if (!isAsked && !hasChanged && !isDue) continue;
+                _inForce = now;
+                Load(apply, logger);
             }
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
@@ -51,27 +69,23 @@ internal sealed class ConfigWatcher(string path, Action<GatewayOptions> apply, I
         }
     }
 
-    public void Dispose()
-    {
-        _hangUp?.Dispose();
-        _asked.Dispose();
-    }
+    public void Dispose() => _asked.Dispose();
 
-    private void Load()
+    private void Load(Action<GatewayOptions> apply, ILogger logger)
     {
         try
         {
             var options = ConfigFile.Load(path, local: null);
             _files = FilesOf(options);
+            _inForce = Fingerprint();
+            _refusal = null;
             apply(options);
-        }
-        catch (ConfigException e)
-        {
-            logger.ConfigRefused(path, e.Message);
         }
         catch (Exception e)
         {
-            logger.ConfigRefused(path, e.ToString());
+            var problem = e is ConfigException ? e.Message : e.ToString();
+            if (problem != _refusal) logger.ConfigRefused(path, problem);
+            (_refusal, _refused) = (problem, Stopwatch.GetTimestamp());
         }
     }
 

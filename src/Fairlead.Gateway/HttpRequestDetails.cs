@@ -1,32 +1,33 @@
 using System.Buffers;
 using Fairlead.Gateway.Policy;
-using Microsoft.Net.Http.Headers;
+using Fairlead.Gateway.Upstream;
 
 namespace Fairlead.Gateway;
 
 /// <summary>A request that Kestrel has parsed, as conditions of a policy see it.</summary>
-internal sealed class HttpRequestDetails(HttpRequest request, IReadOnlyList<string> queryNames) : RequestDetails
+internal sealed class HttpRequestDetails(HttpRequest request, bool hasQuery) : RequestDetails
 {
-    private readonly MediaTypeHeaderValue? _contentType = MediaTypeHeaderValue.TryParse(request.ContentType, out var type) ? type : null;
+    // What flows over a WebSocket comes after the decision: it may be anything, of any length.
+    private readonly bool _isUpgrade = UpgradeRequest.Of(request.HttpContext) is not null;
 
-    public override string? MediaType => _contentType?.MediaType.Value?.ToLowerInvariant();
+    public override IReadOnlyList<string?> ContentTypes => request.Headers.ContentType;
 
-    public override long? ContentLength => request.ContentLength ?? (HasBody ? null : 0);
+    public override long? ContentLength => _isUpgrade ? null : request.ContentLength ?? (HasBody ? null : 0);
+
+    public override bool HasQuery => hasQuery;
 
     private bool HasBody => request.HttpContext.Features.Get<Microsoft.AspNetCore.Http.Features.IHttpRequestBodyDetectionFeature>()?.CanHaveBody ?? true;
 
     public override bool HasHeader(string name) => request.Headers.ContainsKey(name);
 
-    public override bool HasQueryName(string name) => queryNames.Contains(name, StringComparer.OrdinalIgnoreCase);
-
-    /// <summary>Looks at the body without taking it: the upstream gets every byte of it. One that is too long, compressed, or in another character set stays unread.</summary>
+    /// <summary>Looks at the body without taking it: the upstream gets every byte of it. One that is too long or compressed stays unread.</summary>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="BadHttpRequestException">It is malformed.</exception>
     public async Task ReadBodyAsync(CancellationToken cancellationToken)
     {
+        if (_isUpgrade) return;
         if (!HasBody) Body = [];
         if (!HasBody || request.ContentLength > MaxBodyBytes || request.Headers.ContentEncoding.Count > 0) return;
-        if (_contentType?.Charset.Value is { } charset && !charset.Trim('"').Equals("utf-8", StringComparison.OrdinalIgnoreCase)) return;
         while (true)
         {
             var read = await request.BodyReader.ReadAsync(cancellationToken);

@@ -105,7 +105,7 @@ internal static class PolicyVerb
             if (seen.Length == 0) throw new ConfigException("no request in there passed, so there is nothing to learn from");
             var rules = LearnedPolicy.From(seen, out var missed);
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"# Learned from {seen.Length} requests. Read it before you use it: it allows what was done, wanted or not."));
-            foreach (var request in missed) Console.WriteLine($"# no rule can say: {request.Facts.Method} {request.Facts.Destination}{Wire.HostPort.Printable(request.Facts.Path)}");
+            foreach (var request in missed) Console.WriteLine($"# no rule can say: {Wire.HostPort.Printable(request.Facts.Method)} {request.Facts.Destination}{Wire.HostPort.Printable(request.Facts.Path)}");
             Console.WriteLine("policies:\n  learned:\n    mode: enforce\n    default: deny\n    rules:");
             foreach (var rule in rules) Console.WriteLine($"      - \"{rule.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)}\"");
             return 0;
@@ -132,7 +132,7 @@ internal static class PolicyVerb
 
     private static void Show(string what, IReadOnlyList<Replay.Change> changes)
     {
-        foreach (var change in changes) Console.WriteLine($"{what,-14} {change.Count,6} x {change.Request}  (session {change.Session}; then '{change.RuleThen}', now '{change.RuleNow}')");
+        foreach (var change in changes) Console.WriteLine($"{what,-14} {change.Count,6} x {change.Request}  (session {Wire.HostPort.Printable(change.Session)}; then '{Wire.HostPort.Printable(change.RuleThen)}', now '{change.RuleNow}')");
     }
 
     private static List<SeenRequest> Read(string[] files)
@@ -144,6 +144,7 @@ internal static class PolicyVerb
             if (skipped > 0) Console.Error.WriteLine($"fairlead-gateway: {file}: {skipped} lines are no records of an audit and were passed over");
         }
 
+        if (seen.Count == 0) throw new ConfigException($"{string.Join(", ", files)}: there is no request in there that a policy has judged");
         return seen;
     }
 

@@ -27,13 +27,13 @@ static async Task<int> ServeAsync(string configFile, bool isLocal, string? sessi
     using var onInterrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
     try
     {
-        var options = ConfigFile.Load(configFile, isLocal ? new LocalSession(sessionId, await ReadTokenAsync(stop.Token)) : null);
+        using var watcher = new ConfigWatcher(configFile);
+        var options = watcher.LoadFirst(isLocal ? new LocalSession(sessionId, await ReadTokenAsync(stop.Token)) : null);
         // In local mode standard error is the command's: it has room for what went wrong only.
         await using var app = await GatewayApp.StartAsync(options, isLocal ? LogLevel.Warning : LogLevel.Information, stop.Token);
         await Console.Out.WriteLineAsync(isLocal ? LocalAnnouncement(app.Address, options) : string.Create(CultureInfo.InvariantCulture, $"listening on {app.Address}"));
-        using var watcher = new ConfigWatcher(configFile, app.Apply, app.Logger);
         if (isLocal) await WaitForEndOfInputAsync(stop.Token);
-        else await watcher.RunAsync(options, stop.Token);
+        else await watcher.RunAsync(app.Apply, app.Logger, stop.Token);
         return 0;
     }
     catch (OperationCanceledException) when (stop.IsCancellationRequested)

@@ -50,7 +50,7 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
             if (Notices.Of(tunnel, record, answer) is { } notice) tunnel.Notify(notice);
             if (answer is not null) await answer.WriteAsync(context, record.Request, $"{record.Method} https://{Authority(tunnel.Destination)}{record.Path}");
         }
-        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        catch (OperationCanceledException e) when (e is WorkloadLeftException || context.RequestAborted.IsCancellationRequested)
         {
             // A verdict stands, whether or not the workload waited for it.
             if (!isRefused) record.Outcome = Outcome.ClientAborted;
@@ -63,7 +63,8 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
         }
         finally
         {
-            // 6. One record, made of the values above.
+            // 6. One record, made of the values above. What was cut with its session is neither side's doing.
+            if (tunnel.IsRevoked && (record.Outcome is Outcome.ClientAborted or Outcome.UpstreamAborted)) record.Outcome = Outcome.SessionRevoked;
             record.Status = context.Response.HasStarted || record.Outcome is not (Outcome.ClientAborted or Outcome.InternalError) ? context.Response.StatusCode : null;
             record.BytesIn = exchange.BytesIn;
             record.BytesOut = exchange.BytesOut;
@@ -83,8 +84,8 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
         if (!RequestTarget.IsFor(tunnel.Destination, host))
             return Refused(record, Outcome.Misdirected, 421, $"the Host '{HostPort.Printable(host)}' is not the destination of this tunnel, {tunnel.Destination}.", "Open a connection of its own for each host.");
         // Rules compare methods as they are (RFC 9110 §9.1), HttpClient sends those it knows in capitals: "delete" must not pass as something else than DELETE.
-        if (record.Method.Any(char.IsAsciiLetterLower))
-            return Refused(record, Outcome.BadRequest, 400, "the method is not in capitals.", "Methods are case-sensitive: write GET, POST and so on.");
+        if (!Rule.IsMethod(record.Method))
+            return Refused(record, Outcome.BadRequest, 400, "the method is not in capitals.", "Methods are case-sensitive, and a rule can name letters, '-' and '_': write GET, POST and so on.");
         if (record.Method is "CONNECT" or "TRACE")
             return Refused(record, Outcome.BadRequest, 405, $"{record.Method} is not forwarded.", "Use another method; a tunnel within a tunnel cannot be inspected.");
         if (target is null)
@@ -95,7 +96,7 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
         if (SelfTestAnswer.IsFor(tunnel.Destination)) return await SelfTestAsync(context, record);
 
         // 2. Decide.
-        var details = new HttpRequestDetails(context.Request, target.QueryNames);
+        var details = new HttpRequestDetails(context.Request, target.PathAndQuery.Length > target.Path.Length + 1);
         var facts = new RequestFacts(record.Method, tunnel.Destination, target.Path, details);
         if (tunnel.Session.Policy.NeedsBodyOf(facts) && await ReadBodyAsync(details, context) is { } fault)
             return Refused(record, Outcome.BadRequest, 400, $"the body of the request is malformed: {fault}", "Look at how the tool frames its body.");
@@ -141,7 +142,7 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
         }
         catch (IOException e)
         {
-            throw new OperationCanceledException("the workload left within its body", e);
+            throw new WorkloadLeftException(e);
         }
     }
 
@@ -157,6 +158,9 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
 
     private static Answer Unrecordable(RequestRecord record) =>
         Refused(record, Outcome.AuditUnavailable, 503, "the audit cannot be written, so nothing is forwarded.", "Tell the operator of the gateway; its log says why.");
+
+    /// <summary>The workload's connection broke within the body that was being judged.</summary>
+    private sealed class WorkloadLeftException(Exception cause) : OperationCanceledException("the workload left within its body", cause);
 
     private static Answer? Conclude(ForwardResult result, RequestRecord record, bool hasAnswered)
     {

@@ -187,7 +187,7 @@ internal sealed class TunnelEndpoint(
     private async Task ServeAsync(HttpContext context, TunnelStream stream, TunnelConnection connection, Tunnel tunnel, TunnelRecord record)
     {
         var receiving = connection.ReceiveAsync();
-        if (!inner.Offer(connection)) connection.Abort();
+        if (connection.Finished.IsCompleted || !inner.Offer(connection)) connection.Abort();
         var gaveUp = await connection.Finished;
         if (Notices.WhyNoTls(tunnel) is { } notice) tunnel.Notify(notice);
         if (gaveUp is null)

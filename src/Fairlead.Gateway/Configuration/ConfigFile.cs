@@ -9,6 +9,7 @@ namespace Fairlead.Gateway.Configuration;
 internal static class ConfigFile
 {
     private const int MaxFileBytes = 4 * 1024 * 1024;
+    private const int MaxDepth = 32;
 
     /// <summary>Loads the file for a gateway that will run.</summary>
     /// <exception cref="ConfigException">The file cannot be read or does not load; the message lists every error with line and column.</exception>
@@ -37,8 +38,10 @@ internal static class ConfigFile
         try
         {
             if (new FileInfo(path).Length > MaxFileBytes) throw new ConfigException($"{path}: expected a file of at most {MaxFileBytes} bytes");
-            using var reader = new StreamReader(path);
+            var text = File.ReadAllText(path);
+            RequireShallow(path, text);
             var stream = new YamlStream();
+            using var reader = new StringReader(text);
             stream.Load(reader);
             return stream.Documents switch
             {
@@ -59,6 +62,18 @@ internal static class ConfigFile
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new ConfigException($"{path}: the file cannot be read: {e.Message}", e);
+        }
+    }
+
+    // What is nested deeper than any configuration would overflow the stack of whoever loads it, and no gateway survives that.
+    private static void RequireShallow(string path, string text)
+    {
+        using var reader = new StringReader(text);
+        var parser = new Parser(reader);
+        for (var depth = 0; parser.MoveNext();)
+        {
+            depth += parser.Current!.NestingIncrease;
+            if (depth > MaxDepth) throw new ConfigException($"{path}:{parser.Current.Start.Line}:{parser.Current.Start.Column}: expected at most {MaxDepth} levels of nesting");
         }
     }
 

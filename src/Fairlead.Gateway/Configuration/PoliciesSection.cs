@@ -84,11 +84,14 @@ internal static class PoliciesSection
             var fields = item.Closed(["use", .. preset.Parameters.Select(p => p.TrimEnd('?'))]);
             foreach (var parameter in preset.Parameters.Select(p => p.TrimEnd('?')))
             {
-                if (fields.Has(parameter, out var value) && value.Text() is { Length: > 0 } host) hosts[parameter] = host;
+                if (!fields.Has(parameter, out var value) || value.Text() is not { Length: > 0 } host) continue;
+                if (HostPort.TryParse(host, defaultPort: 443, out _, out var fault)) hosts[parameter] = host;
+                else value.Fail($"expected a host: {fault}");
             }
         }
 
-        string[] missing = [.. preset.Parameters.Where(p => !p.EndsWith('?') && !hosts.ContainsKey(p))];
+        var given = isMapping ? entries.Select(e => e.Key).ToArray() : [];
+        string[] missing = [.. preset.Parameters.Where(p => !p.EndsWith('?') && !given.Contains(p))];
         if (missing.Length > 0)
         {
             item.Fail($"the preset '{name}' needs the host of its {string.Join(" and ", missing)}: {{ use: {name}, {string.Join(", ", missing.Select(m => $"{m}: HOST"))} }}");

@@ -19,7 +19,8 @@ internal abstract record Condition(string Text, bool NeedsBody)
     /// <summary>The media type is one of some.</summary>
     internal sealed record ContentType(IReadOnlyList<string> MediaTypes) : Condition($"content_type: {string.Join(", ", MediaTypes)}", NeedsBody: false)
     {
-        public override bool? Holds(RequestDetails details) => details.MediaType is { } type && MediaTypes.Contains(type, StringComparer.OrdinalIgnoreCase);
+        public override bool? Holds(RequestDetails details) =>
+            !details.TryReadMediaType(out var type, out _) ? null : type is not null && MediaTypes.Contains(type, StringComparer.OrdinalIgnoreCase);
     }
 
     /// <summary>The body is longer than a number of bytes.</summary>
@@ -32,24 +33,23 @@ internal abstract record Condition(string Text, bool NeedsBody)
     /// <summary>Every operation in a GraphQL document is of one of some types. A document of several types is unclear to a rule that names one of them.</summary>
     internal sealed record GraphQl(IReadOnlyList<string> Types) : Condition($"graphql: {string.Join(", ", Types)}", NeedsBody: true)
     {
-        private static readonly string[] DocumentNames = ["query", "extensions", "id", "documentId"];
-
-        // Servers differ in whether a document in the query beats one in the body.
-        public override bool? Holds(RequestDetails details) =>
-            DocumentNames.Any(details.HasQueryName) ? null : AllOrNone(details.Body, body => GraphQlBody.OperationTypes(body, details.MediaType), Types);
+        public override bool? Holds(RequestDetails details) => AllOrNone(details, GraphQlBody.OperationTypes, Types);
     }
 
     /// <summary>Every call in a JSON-RPC body (MCP speaks it) is of one of some methods. A batch in which only some are is unclear.</summary>
     internal sealed record JsonRpc(IReadOnlyList<string> Methods) : Condition($"json_rpc: {string.Join(", ", Methods)}", NeedsBody: true)
     {
-        public override bool? Holds(RequestDetails details) => AllOrNone(details.Body, JsonRpcBody.Methods, Methods);
+        public override bool? Holds(RequestDetails details) => AllOrNone(details, JsonRpcBody.Methods, Methods);
     }
 
-    private static bool? AllOrNone(byte[]? body, Func<byte[], IReadOnlyCollection<string>?> read, IReadOnlyList<string> wanted)
+    private static bool? AllOrNone(RequestDetails details, Func<byte[], string?, IReadOnlyCollection<string>?> read, IReadOnlyList<string> wanted)
     {
-        // No body asks for nothing.
-        if (body is { Length: 0 }) return false;
-        if (body is null || read(body) is not { Count: > 0 } found) return null;
+        // Servers take calls from the query, too, under names that each decodes in its own way, and differ in which of the two beats the other.
+        if (details.HasQuery || details.Body is not { } body || !details.TryReadMediaType(out var type, out var charset)) return null;
+        // No body and no query ask for nothing.
+        if (body.Length == 0) return false;
+        if (charset is not null && !charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase)) return null;
+        if (read(body, type) is not { Count: > 0 } found) return null;
         var count = found.Count(wanted.Contains);
         return count == found.Count ? true : count == 0 ? false : null;
     }

@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace Fairlead.Gateway.Policy;
 
 /// <summary>
@@ -11,15 +13,34 @@ internal static class GraphQlBody
     {
         var types = new HashSet<string>();
         if (mediaType == "application/graphql") return Add(System.Text.Encoding.UTF8.GetString(body), types) ? types : null;
-        if (mediaType is not ("application/json" or "application/graphql+json" or "application/graphql-response+json")) return null;
+        if (!StrictJson.IsJson(mediaType)) return null;
         using var json = StrictJson.TryParse(body);
         if (json is null) return null;
         foreach (var message in StrictJson.Messages(json.RootElement))
         {
-            if (!StrictJson.TryGetText(message, "query", out var document) || !Add(document, types)) return null;
+            if (NamesStoredDocument(message) || !StrictJson.TryGetText(message, "query", out var document) || !Add(document, types)) return null;
         }
 
         return types;
+    }
+
+    // Beside a document some servers take the name of another, under names of their own: only what the specification of GraphQL over HTTP has may be there.
+    private static bool NamesStoredDocument(JsonElement message)
+    {
+        try
+        {
+            return message.ValueKind != JsonValueKind.Object || message.EnumerateObject().Any(m => m.Name switch
+            {
+                "query" or "operationName" or "variables" => false,
+                "extensions" => m.Value.ValueKind == JsonValueKind.Object
+                    && m.Value.EnumerateObject().Any(e => e.Name.Contains("persisted", StringComparison.OrdinalIgnoreCase) || e.Name.Contains("document", StringComparison.OrdinalIgnoreCase)),
+                _ => true,
+            });
+        }
+        catch (InvalidOperationException)
+        {
+            return true;
+        }
     }
 
     // Definitions one after another: [keyword …] { … }. Strings and comments may hold braces.

@@ -4,8 +4,10 @@ namespace Fairlead.Gateway.Policy;
 internal static class JsonRpcBody
 {
     /// <returns>Null when some of it is no call, or can be read in two ways.</returns>
-    public static IReadOnlyCollection<string>? Methods(byte[] body)
+    public static IReadOnlyCollection<string>? Methods(byte[] body, string? mediaType)
     {
+        // Under another type a server may read the same bytes as a form.
+        if (!StrictJson.IsJson(mediaType)) return null;
         using var json = StrictJson.TryParse(body);
         if (json is null) return null;
         var methods = new HashSet<string>();

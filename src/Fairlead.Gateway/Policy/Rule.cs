@@ -51,7 +51,7 @@ internal sealed class Rule
         var methods = words[1] == "*" ? [] : words[1].Split(',');
         foreach (var method in methods)
         {
-            if (method.Length == 0 || !method.All(c => char.IsAsciiLetterUpper(c) || c is '-' or '_'))
+            if (!IsMethod(method))
                 return Fail(out problem, $"expected '*' or methods such as 'GET,POST', in capitals, got '{HostPort.Printable(words[1])}'");
         }
 
@@ -63,6 +63,9 @@ internal sealed class Rule
         problem = null;
         return true;
     }
+
+    /// <summary>True for a method that a rule can name.</summary>
+    public static bool IsMethod(string method) => method.Length > 0 && method.All(c => char.IsAsciiLetterUpper(c) || c is '-' or '_');
 
     /// <summary>The same rule under conditions.</summary>
     public Rule When(IReadOnlyList<Condition> conditions) => new(this, conditions);

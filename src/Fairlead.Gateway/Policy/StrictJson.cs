@@ -8,6 +8,9 @@ internal static class StrictJson
 {
     private static readonly JsonDocumentOptions Options = new() { MaxDepth = 64, AllowDuplicateProperties = false };
 
+    /// <summary>True for <c>application/json</c> and types that end in <c>+json</c> (RFC 6839).</summary>
+    public static bool IsJson(string? mediaType) => mediaType == "application/json" || mediaType?.EndsWith("+json", StringComparison.Ordinal) == true;
+
     /// <returns>Null when it is no JSON, or can be read in two ways.</returns>
     public static JsonDocument? TryParse(byte[] body)
     {
@@ -15,7 +18,8 @@ internal static class StrictJson
         {
             return JsonDocument.Parse(body, Options);
         }
-        catch (JsonException)
+        // The second: the name of a member is half of a surrogate pair.
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             return null;
         }
@@ -25,10 +29,10 @@ internal static class StrictJson
     public static bool TryGetText(JsonElement element, string name, [NotNullWhen(true)] out string? text)
     {
         text = null;
-        if (element.ValueKind != JsonValueKind.Object || element.EnumerateObject().Count(m => m.Name.Equals(name, StringComparison.OrdinalIgnoreCase)) != 1) return false;
-        if (!element.TryGetProperty(name, out var value) || value.ValueKind != JsonValueKind.String) return false;
         try
         {
+            if (element.ValueKind != JsonValueKind.Object || element.EnumerateObject().Count(m => m.Name.Equals(name, StringComparison.OrdinalIgnoreCase)) != 1) return false;
+            if (!element.TryGetProperty(name, out var value) || value.ValueKind != JsonValueKind.String) return false;
             text = value.GetString()!;
             return true;
         }

@@ -19,7 +19,7 @@ internal static class AskedRequest
     {
         facts = default;
         problem = null;
-        if (method.Length == 0 || !method.All(c => char.IsAsciiLetterUpper(c) || c is '-' or '_')) problem = $"expected a method in capitals, such as GET, got '{HostPort.Printable(method)}'";
+        if (!Rule.IsMethod(method)) problem = $"expected a method in capitals, such as GET, got '{HostPort.Printable(method)}'";
         else if (!url.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)) problem = $"expected a URL that begins with {Scheme}, got '{HostPort.Printable(url)}'";
         else if (!url.All(c => c is > ' ' and <= '~')) problem = $"expected visible ASCII, as tools send it, got '{HostPort.Printable(url)}'";
         if (problem is not null) return false;

@@ -13,7 +13,7 @@ internal static class Explanation
 
     public static (Decision Decision, string Text) Of(Session session, in RequestFacts facts)
     {
-        var decision = session.Policy.Decide(facts);
+        var decision = Judgement.Of(session, facts);
         var text = new StringBuilder();
         var verdict = decision.Verdict == Verdict.Allow ? "allowed" : decision.IsEnforced ? "denied" : "passes, and would be denied";
         text.Append($"{verdict}: {facts.Method} https://{(facts.Destination.Port == 443 ? facts.Destination.UriHost : facts.Destination.ToString())}{facts.Path}\n");

@@ -18,7 +18,9 @@ internal static class LearnedPolicy
     public static IReadOnlyList<string> From(IReadOnlyList<SeenRequest> seen, out IReadOnlyList<SeenRequest> missed)
     {
         var rules = new List<string>();
-        foreach (var host in seen.GroupBy(s => s.Facts.Destination).OrderBy(g => g.Key.Host, StringComparer.Ordinal).ThenBy(g => g.Key.Port))
+        // A workload chooses its paths: a '*' in one would allow more than was done.
+        var sayable = seen.Where(s => Rule.IsMethod(s.Facts.Method) && !s.Facts.Path.Contains('*', StringComparison.Ordinal)).ToList();
+        foreach (var host in sayable.GroupBy(s => s.Facts.Destination).OrderBy(g => g.Key.Host, StringComparer.Ordinal).ThenBy(g => g.Key.Port))
         {
             var root = new Node();
             // A path that servers read in several ways is allowed only if all of them are.
@@ -36,7 +38,7 @@ internal static class LearnedPolicy
         var none = new Dictionary<string, IReadOnlyList<HostPattern>>();
         var parsed = rules.Select(text => (Text: text, Rule: Rule.TryParse(text, none, out var rule, out _) ? rule : null)).Where(r => r.Rule is not null).ToList();
         var policy = new RuleSet("learned", PolicyMode.Enforce, Verdict.Deny, [.. parsed.Select(r => r.Rule!)]);
-        missed = [.. seen.Where(s => !policy.Decide(s.Facts).LetsPass)];
+        missed = [.. seen.Except(sayable), .. sayable.Where(s => !policy.Decide(s.Facts).LetsPass)];
         return [.. parsed.Select(r => r.Text)];
     }
 

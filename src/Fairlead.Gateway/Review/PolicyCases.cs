@@ -49,7 +49,7 @@ internal static class PolicyCases
         }
 
         if (session is null || expect.Length == 0) return null;
-        var decision = session.Policy.Decide(facts);
+        var decision = Judgement.Of(session, facts);
         var verdict = decision.Verdict == Verdict.Allow ? "allow" : "deny";
         var subject = $"{HostPort.Printable(requestNode.Text())} (session {session.Id})";
         if (verdict != expect) return $"{subject}: expected {expect}, got {verdict} by '{decision.Rule}'. {decision.Reason}";

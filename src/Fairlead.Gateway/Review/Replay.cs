@@ -38,7 +38,7 @@ internal sealed record Replay(int Total, IReadOnlyList<Replay.Change> NewlyDenie
             total++;
             var now = session.Policy.Decide(request.Facts);
             if (now.Verdict == request.Verdict) continue;
-            var text = $"{request.Facts.Method} https://{request.Facts.Destination.UriHost}{(request.Facts.Destination.Port == 443 ? "" : $":{request.Facts.Destination.Port}")}{HostPort.Printable(request.Facts.Path)}";
+            var text = $"{HostPort.Printable(request.Facts.Method)} https://{request.Facts.Destination.UriHost}{(request.Facts.Destination.Port == 443 ? "" : $":{request.Facts.Destination.Port}")}{HostPort.Printable(request.Facts.Path)}";
             var key = (now.Verdict, session.Id, text);
             changes[key] = changes.TryGetValue(key, out var known) ? known with { Count = known.Count + 1 } : new Change(session.Id, text, request.Rule, now.Rule, 1);
         }

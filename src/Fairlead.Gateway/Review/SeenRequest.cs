@@ -39,12 +39,14 @@ internal sealed record SeenRequest(string Session, RequestFacts Facts, Verdict V
     private static SeenRequest? Read(JsonElement record)
     {
         if (record.GetProperty("type").GetString() != "request" || record.GetProperty("decision").GetString() is not { } decision) return null;
-        if (!HostPort.TryCreate(record.GetProperty("host").GetString()!, record.GetProperty("port").GetInt32(), out var destination, out var problem)) throw new FormatException(problem);
+        if (!HostPort.TryCreate(Text(record, "host"), record.GetProperty("port").GetInt32(), out var destination, out var problem)) throw new FormatException(problem);
         return new SeenRequest(
-            record.GetProperty("session").GetString()!,
-            new RequestFacts(record.GetProperty("method").GetString()!, destination, record.GetProperty("path").GetString()!),
+            Text(record, "session"),
+            new RequestFacts(Text(record, "method"), destination, Text(record, "path") is ['/', ..] path ? path : throw new FormatException("expected a path")),
             decision == "allow" ? Verdict.Allow : Verdict.Deny,
             decision != "deny",
             record.GetProperty("rule").GetString() ?? "");
     }
+
+    private static string Text(JsonElement record, string name) => record.GetProperty(name).GetString() ?? throw new FormatException($"expected a text as {name}");
 }

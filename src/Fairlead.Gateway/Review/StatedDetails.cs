@@ -6,8 +6,7 @@ namespace Fairlead.Gateway.Review;
 /// <summary>Headers and a body that somebody states, for a request that is only asked about.</summary>
 internal sealed class StatedDetails : RequestDetails
 {
-    private readonly Dictionary<string, string> _headers = new(StringComparer.OrdinalIgnoreCase);
-    private readonly string _query;
+    private readonly ILookup<string, string> _headers;
     private readonly long _length;
 
     /// <param name="url">Of which the query counts.</param>
@@ -15,18 +14,18 @@ internal sealed class StatedDetails : RequestDetails
     /// <param name="body">The body, or null.</param>
     public StatedDetails(string url, IEnumerable<string> headers, string? body)
     {
-        _query = url.IndexOf('?', StringComparison.Ordinal) is > 0 and var at ? url[(at + 1)..] : "";
-        foreach (var parts in headers.Select(h => h.Split(':', 2))) _headers[parts[0].Trim()] = parts.Length > 1 ? parts[1].Trim() : "";
+        HasQuery = url.IndexOf('?', StringComparison.Ordinal) is >= 0 and var at && at + 1 < url.Length && url[at + 1] != '#';
+        _headers = headers.Select(h => h.Split(':', 2)).ToLookup(parts => parts[0].Trim(), parts => parts.Length > 1 ? parts[1].Trim() : "", StringComparer.OrdinalIgnoreCase);
         var bytes = Encoding.UTF8.GetBytes(body ?? "");
         _length = bytes.Length;
-        if (bytes.Length <= MaxBodyBytes && !HasHeader("Content-Encoding")) Body = bytes;
+        if (!HasHeader("Upgrade") && bytes.Length <= MaxBodyBytes && !HasHeader("Content-Encoding")) Body = bytes;
     }
 
-    public override string? MediaType => _headers.GetValueOrDefault("Content-Type")?.Split(';')[0].Trim().ToLowerInvariant();
+    public override IReadOnlyList<string?> ContentTypes => [.. _headers["Content-Type"]];
 
-    public override long? ContentLength => _length;
+    public override long? ContentLength => HasHeader("Upgrade") ? null : _length;
 
-    public override bool HasHeader(string name) => _headers.ContainsKey(name);
+    public override bool HasQuery { get; }
 
-    public override bool HasQueryName(string name) => _query.Split('&').Any(p => p.Split('=')[0].Equals(name, StringComparison.OrdinalIgnoreCase));
+    public override bool HasHeader(string name) => _headers.Contains(name);
 }

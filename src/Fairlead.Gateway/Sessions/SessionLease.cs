@@ -17,5 +17,6 @@ internal sealed class SessionLease(Session session)
 
     public void Renew(Session next) => Volatile.Write(ref _current, next);
 
-    public void Revoke() => _revoked.Cancel();
+    // Whatever one tunnel does at its end, the others learn of it, too.
+    public void Revoke() => _ = _revoked.CancelAsync();
 }

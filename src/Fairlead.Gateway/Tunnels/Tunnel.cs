@@ -17,6 +17,9 @@ internal sealed class Tunnel(string id, SessionLease session, HostPort destinati
     /// <summary>Who opened it, as the configuration in force has them: a request reads it once.</summary>
     public Session Session => session.Current;
 
+    /// <summary>True once its session has ended: the tunnel is being cut.</summary>
+    public bool IsRevoked => session.Revoked.IsCancellationRequested;
+
     /// <summary>Where the CONNECT went; SNI and the Host of every request must equal it.</summary>
     public HostPort Destination => destination;
 

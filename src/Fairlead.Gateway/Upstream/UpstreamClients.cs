@@ -14,21 +14,29 @@ internal sealed class UpstreamClients(UpstreamDialer dialer) : IDisposable
     /// <summary>Under this key a request carries the <see cref="Exchange"/> that is told how long a dial took.</summary>
     public static readonly HttpRequestOptionsKey<Exchange> ExchangeKey = new("fairlead.exchange");
 
+    private static readonly TimeSpan CutLimit = TimeSpan.FromSeconds(5);
+
     private const int MaxResponseHeadersKiB = 128;
 
     private readonly ConcurrentDictionary<string, Lazy<HttpMessageInvoker>> _bySession = new();
 
     public HttpMessageInvoker For(string sessionId) => _bySession.GetOrAdd(sessionId, _ => new(Create)).Value;
 
-    /// <summary>Closes the connections of a session that has ended.</summary>
+    /// <summary>Closes the connections of a session that has ended, once its tunnels are cut.</summary>
     public void Drop(string sessionId)
     {
-        if (_bySession.TryRemove(sessionId, out var client)) client.Value.Dispose();
+        if (_bySession.TryRemove(sessionId, out var client)) _ = DisposeSoonAsync(client.Value);
     }
 
     public void Dispose()
     {
         foreach (var client in _bySession.Values) client.Value.Dispose();
+    }
+
+    private static async Task DisposeSoonAsync(HttpMessageInvoker client)
+    {
+        await Task.Delay(CutLimit);
+        client.Dispose();
     }
 
     private HttpMessageInvoker Create() => new(new SocketsHttpHandler

@@ -182,11 +182,16 @@ public sealed class ConfigFileTests : IDisposable
     [InlineData("allow GET,POST api.test/v1/**", "{ rule: allow GET api.test, when: { larger_than: 9999999999GiB } }", "13:58", "expected a number of bytes")]
     [InlineData("allow GET,POST api.test/v1/**", "{ rule: allow GET api.test }", "13:9", "'when' is missing")]
     [InlineData("allow GET,POST api.test/v1/**", "{ rule: permit GET api.test, when: { header: X } }", "13:17", "expected 'allow' or 'deny'")]
+    [InlineData("allow GET,POST api.test/v1/**", "{ rule: deny * api.test, when: { header: 'X-Debug: 1' } }", "13:50", "expected the name of a header alone, got 'X-Debug: 1'")]
+    [InlineData("allow GET,POST api.test/v1/**", "{ rule: deny * api.test, when: { content_type: application/* } }", "13:56", "expected a media type")]
+    [InlineData("allow GET,POST api.test/v1/**", "{ rule: deny * api.test, when: { json_rpc: 'a, b' } }", "13:52", "expected a method such as tools/call")]
+    [InlineData("    rules:\n", "    presets: [{ use: npm, registry: '{x}' }]\n    rules:\n", "12:37", "expected a host")]
+    [InlineData("    rules:\n", "    presets: [{ use: pypi, index: '**' }]\n    rules:\n", "12:35", "expected a host")]
     [InlineData("    rules:\n", "    presets: [npn]\n    rules:\n", "12:15", "there is no preset 'npn'; did you mean 'npm'?")]
     [InlineData("    rules:\n", "    presets: [npm]\n    rules:\n", "12:15", "the preset 'npm' needs the host of its registry: { use: npm, registry: HOST }")]
     [InlineData("    rules:\n", "    presets: [{ use: npm, registri: a.test }]\n    rules:\n", "12:27", "did you mean 'registry'?")]
     [InlineData("    rules:\n", "    presets: [{ registry: a.test }]\n    rules:\n", "12:15", "'use' is missing")]
-    [InlineData("    rules:\n", "    presets: [{ use: npm, registry: 'a b' }]\n    rules:\n", "12:15", "expected 'allow|deny METHODS")]
+    [InlineData("    rules:\n", "    presets: [{ use: npm, registry: 'a b' }]\n    rules:\n", "12:37", "expected a host")]
     [InlineData("  default:\n", "  default:\n    from: nowhere\n", "12:11", "expected credentials, got 'nowhere'")]
     public void A_broken_file_is_refused_with_place_and_reason(string good, string broken, string place, string said)
     {
@@ -265,6 +270,10 @@ public sealed class ConfigFileTests : IDisposable
         Assert.Contains("cannot be read", Assert.Throws<ConfigException>(() => ConfigFile.Load(_folder["none.yaml"], null)).Message, StringComparison.Ordinal);
         Assert.Contains("cannot be read", Assert.Throws<ConfigException>(() => ConfigFile.Load(_folder.Root, null)).Message, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void A_file_that_is_nested_too_deeply_is_refused_before_it_overflows_a_stack() =>
+        Assert.Contains("at most 32 levels", Refusal(new string('[', 200_000)), StringComparison.Ordinal);
 
     [Fact]
     public void A_huge_file_is_refused() => Assert.Contains("at most 4194304 bytes", Refusal(new string('#', 5_000_000)), StringComparison.Ordinal);

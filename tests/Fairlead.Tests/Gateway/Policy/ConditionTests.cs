@@ -36,6 +36,10 @@ public sealed class ConditionTests
     [InlineData("""{"query":"query"}""")]
     [InlineData("""{"query":"{ a }"} {"query":"mutation { b }"}""")]
     [InlineData("""[{"query":"{ a }"},{"id":"stored"}]""")]
+    [InlineData("""{"query":"{ a }","id":"stored"}""")]
+    [InlineData("""{"query":"{ a }","doc_id":"1"}""")]
+    [InlineData("""{"query":"{ a }","extensions":{"persistedQuery":{}}}""")]
+    [InlineData("""{"\ud800":1,"query":"{ a }"}""")]
     [InlineData("query { a }")]
     [InlineData("")]
     public void What_servers_could_read_differently_is_unclear(string body) => Assert.Null(GraphQlBody.OperationTypes(Encoding.UTF8.GetBytes(body), Json));
@@ -54,7 +58,7 @@ public sealed class ConditionTests
         var text = string.Concat(Enumerable.Range(0, random.Next(0, 30)).Select(_ => parts[random.Next(parts.Length)]));
         var types = GraphQlBody.OperationTypes(Encoding.UTF8.GetBytes(text), "application/graphql");
         _ = GraphQlBody.OperationTypes(Encoding.UTF8.GetBytes(text), Json);
-        _ = JsonRpcBody.Methods(Encoding.UTF8.GetBytes(text));
+        _ = JsonRpcBody.Methods(Encoding.UTF8.GetBytes(text), Json);
 
         // Nothing that holds the word outside strings and comments is taken for a query alone.
         if (types is not null && !text.Contains('"', StringComparison.Ordinal) && !text.Contains('#', StringComparison.Ordinal) && text.TrimStart().StartsWith("mutation", StringComparison.Ordinal)
@@ -69,9 +73,10 @@ public sealed class ConditionTests
     [InlineData("""{"method":"a","Method":"b"}""", null)]
     [InlineData("""[{"method":"a"},{"result":1}]""", null)]
     [InlineData("""{"method":1}""", null)]
+    [InlineData("""{"\ud800":1,"method":"a"}""", null)]
     [InlineData("nonsense", null)]
     public void The_methods_of_a_JSON_RPC_body_are_found(string body, string? methods) =>
-        Assert.Equal(methods?.Split(',', StringSplitOptions.RemoveEmptyEntries).ToHashSet(), JsonRpcBody.Methods(Encoding.UTF8.GetBytes(body))?.ToHashSet());
+        Assert.Equal(methods?.Split(',', StringSplitOptions.RemoveEmptyEntries).ToHashSet(), JsonRpcBody.Methods(Encoding.UTF8.GetBytes(body), Json)?.ToHashSet());
 
     [Theory]
     [InlineData("""{"query":"{ a }"}""", true, false)]
@@ -88,13 +93,59 @@ public sealed class ConditionTests
         Assert.Equal(deniedAsMutation, !deny.Decide(Facts(body, "Content-Type: application/json")).LetsPass);
     }
 
-    [Fact]
-    public void A_document_in_the_query_makes_the_one_in_the_body_unclear()
+    [Theory]
+    [InlineData("", true)]
+    [InlineData("?", true)]
+    [InlineData("?x=1", false)]
+    [InlineData("?query=mutation{a}", false)]
+    [InlineData("?qu%65ry=mutation{a}", false)]
+    [InlineData("?+query=mutation{a}", false)]
+    [InlineData("?a=1;query=mutation{a}", false)]
+    [InlineData("?query[]=mutation{a}", false)]
+    [InlineData("?mutation{a}", false)]
+    public void A_query_makes_the_calls_of_a_body_unclear(string query, bool isClear)
     {
         var allow = Policy(Edge.RuleOf("allow POST api.test").When([new Condition.GraphQl(["query"])]));
+        var deny = Policy(Edge.RuleOf("allow * api.test"), Edge.RuleOf("deny * api.test").When([new Condition.JsonRpc(["tools/call"])]));
 
-        Assert.True(allow.Decide(Facts("""{"query":"{ a }"}""", "Content-Type: application/json", "?x=1")).LetsPass);
-        Assert.False(allow.Decide(Facts("""{"query":"{ a }"}""", "Content-Type: application/json", "?Query=mutation{a}")).LetsPass);
+        Assert.Equal(isClear, allow.Decide(Facts("""{"query":"{ a }"}""", "Content-Type: application/json", query)).LetsPass);
+        Assert.Equal(isClear, deny.Decide(Facts("", null, query)).LetsPass);
+    }
+
+    [Theory]
+    [InlineData("application/xml", false)]
+    [InlineData("Application/XML; charset=utf-8", false)]
+    [InlineData("application/xml;;", false)]
+    [InlineData("application/xml, text/plain", false)]
+    [InlineData("application/xml; charset=utf-8; =", false)]
+    [InlineData("application/xml;charset=\"utf-8", false)]
+    [InlineData("text/plain", true)]
+    public void A_content_type_that_servers_read_differently_is_unclear(string type, bool passes)
+    {
+        var policy = Policy(Edge.RuleOf("allow * api.test"), Edge.RuleOf("deny * api.test").When([new Condition.ContentType(["application/xml"])]));
+
+        Assert.Equal(passes, policy.Decide(Facts("", $"Content-Type: {type}")).LetsPass);
+    }
+
+    [Fact]
+    public void Calls_under_another_media_type_are_unclear()
+    {
+        var policy = Policy(Edge.RuleOf("allow POST api.test").When([new Condition.JsonRpc(["tools/list"])]));
+
+        Assert.True(policy.Decide(Facts("""{"method":"tools/list"}""", "Content-Type: application/vnd.x+json")).LetsPass);
+        Assert.False(policy.Decide(Facts("""{"method":"tools/list","x":"&method=tools/call&"}""", "Content-Type: application/x-www-form-urlencoded")).LetsPass);
+        Assert.False(policy.Decide(Facts("""{"method":"tools/list"}""")).LetsPass);
+    }
+
+    [Fact]
+    public void A_websocket_may_carry_anything()
+    {
+        foreach (Condition condition in (Condition[])[new Condition.GraphQl(["mutation"]), new Condition.JsonRpc(["tools/call"]), new Condition.LargerThan(10)])
+        {
+            var policy = Policy(Edge.RuleOf("allow * api.test"), Edge.RuleOf("deny * api.test").When([condition]));
+            Assert.True(policy.Decide(Facts("")).LetsPass);
+            Assert.False(policy.Decide(Facts("", "Upgrade: websocket")).LetsPass);
+        }
     }
 
     [Fact]
