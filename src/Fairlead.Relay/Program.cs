@@ -83,12 +83,14 @@ internal static class Program
         {
             var options = RelayOptions.From(Flags(parsed), environment);
             var drain = parsed.GetValue(Drain) ?? 10;
+            var environmentFile = parsed.GetValue(EnvironmentFile) is { } env ? RelayOptions.FullPath(env, "--env-file") : null;
+            var readyFile = parsed.GetValue(ReadyFile) is { } ready ? RelayOptions.FullPath(ready, "--ready-file") : null;
             if (drain is < 0 or > 3600) throw new OptionException($"--drain: expected 0 to 3600 seconds, got {drain}");
             // Whose descendants? What this process starts is nobody; what its parent is, differs from one supervisor to the next.
             if (options.OnlyDescendants) throw new OptionException("FAIRLEAD_ONLY_DESCENDANTS: goes with `fairlead run`; `fairlead relay` starts no command. --only-uid (FAIRLEAD_ONLY_UID) can be used here");
             StartOver(options, isLocal: false, environment);
             return new RelayVerb(environment, new RelayLog(StandardError, parsed.GetValue(Verbose)))
-                .RunAsync(options, parsed.GetValue(EnvironmentFile), parsed.GetValue(ReadyFile), TimeSpan.FromSeconds(drain), cancellationToken);
+                .RunAsync(options, environmentFile, readyFile, TimeSpan.FromSeconds(drain), cancellationToken);
         });
 
         var doctor = DoctorVerb.Describe(

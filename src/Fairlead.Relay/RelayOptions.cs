@@ -102,7 +102,7 @@ internal sealed record RelayOptions
             SessionId = Text(flags.SessionId, "FAIRLEAD_SESSION_ID") ?? Variable("CLAUDE_CODE_REMOTE_SESSION_ID"),
             Home = home,
             GitHttpsHosts = Parsed(flags.GitHttps, "FAIRLEAD_GIT_HTTPS", ParseHosts) ?? [],
-            CaBundle = Path.GetFullPath(Text(flags.CaBundle, "FAIRLEAD_CA_BUNDLE") ?? Path.Combine(home, ".ccr", "ca-bundle.crt")),
+            CaBundle = FullPath(Text(flags.CaBundle, "FAIRLEAD_CA_BUNDLE") ?? Path.Combine(home, ".ccr", "ca-bundle.crt"), "--ca-bundle (FAIRLEAD_CA_BUNDLE)"),
             Port = Parsed(flags.Port, "FAIRLEAD_PORT", ParsePort),
             NoProxyAdd = Parsed(flags.NoProxyAdd, "FAIRLEAD_NO_PROXY_ADD", text => ParseList(text, "--no-proxy-add (FAIRLEAD_NO_PROXY_ADD)")),
             NoProxySet = Parsed(flags.NoProxySet, "FAIRLEAD_NO_PROXY_SET", text => ParseList(text, "--no-proxy-set (FAIRLEAD_NO_PROXY_SET)")),
@@ -125,7 +125,21 @@ internal sealed record RelayOptions
     public static string StateDirectoryFrom(string? flag, IReadOnlyDictionary<string, string> environment)
     {
         var variable = environment.GetValueOrDefault("FAIRLEAD_STATE_DIR");
-        return Path.GetFullPath(flag ?? (string.IsNullOrEmpty(variable) ? Path.Combine(HomeOf(environment), ".fairlead") : variable));
+        return FullPath(flag ?? (string.IsNullOrEmpty(variable) ? Path.Combine(HomeOf(environment), ".fairlead") : variable), "--state-dir (FAIRLEAD_STATE_DIR)");
+    }
+
+    /// <summary>An absolute path.</summary>
+    /// <exception cref="OptionException">It is empty, or relative to a working directory that is gone.</exception>
+    public static string FullPath(string path, string name)
+    {
+        try
+        {
+            return Path.GetFullPath(path);
+        }
+        catch (Exception e) when (e is ArgumentException or IOException)
+        {
+            throw new OptionException($"{name}: expected a path, got '{HostPort.Printable(path)}'{(e is IOException ? ", and the working directory is gone" : "")}");
+        }
     }
 
     private static string HomeOf(IReadOnlyDictionary<string, string> environment) =>

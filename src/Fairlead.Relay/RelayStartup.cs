@@ -78,6 +78,7 @@ internal sealed class RelayStartup(IReadOnlyDictionary<string, string> environme
         RelayOptions options, RelayTarget target, SessionToken token, bool removesTokenFile, CancellationToken cancellationToken)
     {
         LoopbackListener? listener = null;
+        RelayDirectory? directory = null;
         var step = HardeningStep;
         var isStarted = false;
         try
@@ -115,7 +116,7 @@ internal sealed class RelayStartup(IReadOnlyDictionary<string, string> environme
                 Home = options.Home,
                 GitHttpsHosts = options.GitHttpsHosts,
             };
-            var directory = WriteFilesForTools(options.StateDirectory, ref facts);
+            directory = WriteFilesForTools(options.StateDirectory, ref facts);
             TellConflicts(facts);
             var stores = await InstallAsync(options, certificates, directory, cancellationToken);
             status.Trust = TrustReport.Of(facts, stores);
@@ -131,6 +132,7 @@ internal sealed class RelayStartup(IReadOnlyDictionary<string, string> environme
             if (!isStarted)
             {
                 if (listener is not null) await listener.DisposeAsync();
+                directory?.Dispose();
                 token.Dispose();
             }
         }
@@ -158,9 +160,17 @@ internal sealed class RelayStartup(IReadOnlyDictionary<string, string> environme
     {
         var path = environment.GetValueOrDefault("PATH");
         var stores = new List<IAsyncDisposable?>();
-        if (options.SystemTrust) stores.Add(await SystemTrust.InstallAsync(SystemStore.Known, certificates, path, log.Warning, cancellationToken));
-        if (options.BrowserTrust && directory is not null) stores.Add(await BrowserTrust.InstallAsync(options.Home, certificates, directory.Path, path, log.Warning, cancellationToken));
-        return [.. stores.OfType<IAsyncDisposable>()];
+        try
+        {
+            if (options.SystemTrust) stores.Add(await SystemTrust.InstallAsync(SystemStore.Known, certificates, path, log.Warning, cancellationToken));
+            if (options.BrowserTrust && directory is not null) stores.Add(await BrowserTrust.InstallAsync(options.Home, certificates, directory.Path, path, log.Warning, cancellationToken));
+            return [.. stores.OfType<IAsyncDisposable>()];
+        }
+        catch (OperationCanceledException)
+        {
+            foreach (var store in stores.OfType<IAsyncDisposable>()) await store.DisposeAsync();
+            throw;
+        }
     }
 
     // Nothing is wrong with the relay, but a request that never comes to it is hard to find out about.

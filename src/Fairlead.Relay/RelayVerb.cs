@@ -25,6 +25,8 @@ internal sealed class RelayVerb(IReadOnlyDictionary<string, string> environment,
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+        using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, Stop);
+        using var quit = PosixSignalRegistration.Create(PosixSignal.SIGQUIT, Stop);
         void Stop(PosixSignalContext context)
         {
             context.Cancel = true;
@@ -33,6 +35,8 @@ internal sealed class RelayVerb(IReadOnlyDictionary<string, string> environment,
 
         // No command follows that would miss the limit.
         if (OperatingSystem.IsLinux()) _ = CoreFiles.ForbidForGood();
+        // One that was killed has left its own: nobody must take it for ours.
+        if (readyFile is not null) RemoveStale(readyFile);
         try
         {
             switch (await new RelayStartup(environment, log, TimeProvider.System).StartAsync(options, stop.Token))
@@ -60,21 +64,33 @@ internal sealed class RelayVerb(IReadOnlyDictionary<string, string> environment,
         RunningRelay relay, RelayOptions options, string? environmentFile, string? readyFile, TimeSpan drain, CancellationToken stopping)
     {
         var files = new Dictionary<string, string> { [StateFile.PathIn(options.StateDirectory)] = StateFile.Export(relay.Environment) };
-        if (environmentFile is not null) files[Path.GetFullPath(environmentFile)] = StateFile.Lines(relay.Environment);
+        if (environmentFile is not null) files[environmentFile] = StateFile.Lines(relay.Environment);
         foreach (var (file, content) in files) Leave(file, content, "the environment for tools");
         // The last: who waits for it finds the others.
         var ready = $"127.0.0.1:{relay.Port}\n";
-        if (readyFile is not null) Leave(Path.GetFullPath(readyFile), ready, "the sign of readiness", ForAll);
+        if (readyFile is not null) Leave(readyFile, ready, "the sign of readiness", ForAll);
         _manager.Ready(relay.Port);
 
         log.Notice($"the relay listens on 127.0.0.1:{relay.Port}; `eval \"$(fairlead env)\"` makes a shell use it");
         SpareMemory.GiveBack();
         await WaitAsync(stopping);
         _manager.Stopping(drain);
-        if (readyFile is not null) StateFile.Remove(Path.GetFullPath(readyFile), ready);
+        if (readyFile is not null) StateFile.Remove(readyFile, ready);
         foreach (var (file, content) in files) StateFile.Remove(file, content);
         await relay.DrainAsync(drain);
         return ExitCodes.Success;
+    }
+
+    private void RemoveStale(string readyFile)
+    {
+        try
+        {
+            File.Delete(readyFile);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            log.Warning($"{HostPort.Printable(readyFile)} is there before the relay is ready, and cannot be removed: {e.Message}");
+        }
     }
 
     private void Leave(string file, string content, string what, UnixFileMode? mode = null)

@@ -18,16 +18,25 @@ internal sealed class RunVerb(IReadOnlyDictionary<string, string> environment, R
         // Before anything else: a mistyped command must not cost the session its token.
         if (Find(command, out var exitCode) is not { } program) return exitCode;
         StartupOutcome outcome;
+        int? stopped;
         using (var signals = new StartSignals(cancellationToken))
         {
             try
             {
                 outcome = await new RelayStartup(environment, log, TimeProvider.System).StartAsync(options, signals.Token);
+                stopped = signals.ExitCode;
             }
             catch (OperationCanceledException) when (signals.ExitCode is not null)
             {
                 return signals.ExitCode.Value;
             }
+        }
+
+        // Told to end while it started, however the start ended.
+        if (stopped is { } code)
+        {
+            if (outcome is StartupOutcome.Started unused) await unused.Relay.DisposeAsync();
+            return code;
         }
 
         switch (outcome)
@@ -65,7 +74,17 @@ internal sealed class RunVerb(IReadOnlyDictionary<string, string> environment, R
         RelayOptions options, string configuration, string? session, IReadOnlyList<string> command, CancellationToken cancellationToken)
     {
         if (Find(command, out var exitCode) is not { } program) return exitCode;
-        var directory = Directory.CreateTempSubdirectory("fairlead-"); // mode 0700
+        DirectoryInfo directory;
+        try
+        {
+            directory = Directory.CreateTempSubdirectory("fairlead-"); // mode 0700
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            log.Error($"no temporary directory can be made: {e.Message}. Nothing is started. Let TMPDIR name a directory that this user can write to.");
+            return ExitCodes.FailedClosed;
+        }
+
         using var signals = new StartSignals(cancellationToken);
         try
         {

@@ -1,3 +1,5 @@
+using Fairlead.Relay.Startup;
+
 namespace Fairlead.Relay.Trust;
 
 /// <summary>Reads what many formats have in common (INI, TOML, properties, YAML, JSON, rc files): sections, and lines that begin with a name.</summary>
@@ -24,21 +26,7 @@ internal static class ConfigFiles
     }
 
     /// <summary>The settings of a file; none when it cannot be read.</summary>
-    public static IEnumerable<ConfigSetting> Read(string path)
-    {
-        string[] lines;
-        try
-        {
-            if (new FileInfo(path).Length > MaxBytes) return [];
-            lines = File.ReadAllLines(path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return [];
-        }
-
-        return Parse(lines);
-    }
+    public static IEnumerable<ConfigSetting> Read(string path) => PlainFile.TryRead(path, MaxBytes) is { } text ? Parse(text.Split('\n')) : [];
 
     /// <summary>The settings in lines.</summary>
     public static IEnumerable<ConfigSetting> Parse(IEnumerable<string> lines)
@@ -83,10 +71,23 @@ internal static class ConfigFiles
         ? text[at] == '"'
         : text[at] is '=' or ' ' or '\t' || (text[at] == ':' && (at + 1 == text.Length || text[at + 1] is ' ' or '\t'));
 
+    private static string? FullPath(string path)
+    {
+        try
+        {
+            return Path.GetFullPath(path);
+        }
+        catch (IOException)
+        {
+            // The working directory is gone, and so is what was in it.
+            return null;
+        }
+    }
+
     private static string? Expand(string pattern, TrustFacts facts)
     {
         if (pattern.StartsWith("~/", StringComparison.Ordinal)) return Path.Combine(facts.Home, pattern[2..]);
-        if (!pattern.StartsWith('$')) return Path.GetFullPath(pattern);
+        if (!pattern.StartsWith('$')) return FullPath(pattern);
         var (name, rest) = pattern.IndexOf('/', StringComparison.Ordinal) is >= 0 and var slash ? (pattern[1..slash], pattern[slash..]) : (pattern[1..], "");
         return facts.Original(name) is { } value ? value + rest : null;
     }

@@ -25,7 +25,18 @@ internal static class Conflicts
         from file in rule.Files.SelectMany(pattern => ConfigFiles.Matching(pattern, facts)).Distinct()
         from setting in ConfigFiles.Read(file)
         where rule.Keys.Any(key => Matches(key, key.Contains('=', StringComparison.Ordinal) ? $"{setting.Name}={setting.Value}" : setting.Name, ignoreCase: true))
-        select new Conflict(tool.Name, $"{file}:{setting.Line}", setting.Name, rule.Consequence, rule.Remedy);
+        select new Conflict(tool.Name, $"{file}:{setting.Line}", WithoutSecrets(setting.Name), rule.Consequence, rule.Remedy);
+
+    // A name of git's may hold a URL with a password, and what a file of properties has behind a colon is the value.
+    private static string WithoutSecrets(string name)
+    {
+        var scheme = name.IndexOf("://", StringComparison.Ordinal);
+        var colon = name.IndexOf(':', StringComparison.Ordinal);
+        // "//host/:key" of npm and ":key" of gem have it in the name.
+        if (scheme < 0) return colon > 0 && !name[..colon].Contains('/', StringComparison.Ordinal) ? name[..colon] : name;
+        var at = name.LastIndexOf('@');
+        return at < scheme ? name : $"{name[..(scheme + 3)]}***{name[at..]}";
+    }
 
     private static bool Matches(string pattern, string text, bool ignoreCase) => FileSystemName.MatchesSimpleExpression(pattern, text, ignoreCase);
 }

@@ -16,7 +16,7 @@ internal static class JavaOptions
     /// <param name="options">Ours.</param>
     public static string Before(TrustFacts facts, string variable, IEnumerable<string> options)
     {
-        var ours = $"{Begin} {string.Join(' ', options.Select(Quote))} {End}";
+        var ours = $"{Begin} {string.Join(' ', options.Select(Quote).OfType<string>())} {End}";
         return WithoutOurs(facts.Original(variable)) is { Length: > 0 } theirs ? $"{ours} {theirs}" : ours;
     }
 
@@ -55,5 +55,11 @@ internal static class JavaOptions
     }
 
     // The machine takes quotes in JAVA_TOOL_OPTIONS as a shell does.
-    private static string Quote(string option) => option.Contains(' ', StringComparison.Ordinal) ? $"\"{option}\"" : option;
+    private static string? Quote(string option)
+    {
+        if (!option.Any(c => char.IsWhiteSpace(c) || c is '"' or '\'')) return option;
+        // It knows no escapes: what holds both kinds cannot be said, and a machine that is told half of it does not start.
+        if (option.Contains('"', StringComparison.Ordinal)) return option.Contains('\'', StringComparison.Ordinal) ? null : $"'{option}'";
+        return $"\"{option}\"";
+    }
 }

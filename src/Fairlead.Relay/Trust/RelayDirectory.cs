@@ -101,7 +101,7 @@ internal sealed class RelayDirectory : IDisposable
 
     private static void Sweep(string stateDirectory)
     {
-        foreach (var directory in Directory.EnumerateDirectories(stateDirectory, "relay-*"))
+        foreach (var directory in Directory.EnumerateDirectories(stateDirectory, "relay-*").Where(IsOurs))
         {
             try
             {
@@ -114,6 +114,14 @@ internal sealed class RelayDirectory : IDisposable
                 // Its relay lives, or it is another user's.
             }
         }
+    }
+
+    // Somebody's own directory may well begin like ours. What is removed has the name that Create gives, is this user's, and has a lock that is a file.
+    private static bool IsOurs(string directory)
+    {
+        if (System.IO.Path.GetFileName(directory).Split('-') is not [_, var process, { Length: 6 } hex] || !process.All(char.IsAsciiDigit) || !hex.All(char.IsAsciiHexDigitLower)) return false;
+        var status = FileStatus.Of(directory);
+        return !status.IsSymbolicLink && status.Owner == LibC.EffectiveUser() && FileStatus.Of(System.IO.Path.Combine(directory, LockName)).IsRegularFile;
     }
 
     private static void Remove(string directory)

@@ -43,6 +43,7 @@ internal static class StoreCommand
         catch (OperationCanceledException)
         {
             process.Kill(entireProcessTree: true);
+            cancellationToken.ThrowIfCancellationRequested();
             return ("", $"{program} did not end within {Limit.TotalSeconds:0} s");
         }
     }

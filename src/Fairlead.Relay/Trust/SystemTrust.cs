@@ -7,7 +7,7 @@ namespace Fairlead.Relay.Trust;
 /// <summary>Puts the gateway's CA into the system's store while a relay runs: with --system-trust, for tools that read nothing else.</summary>
 internal sealed class SystemTrust : IAsyncDisposable
 {
-    private const string Prefix = "fairlead-";
+    private const string Prefix = "fairlead-relay-";
     private readonly string _command;
     private readonly IReadOnlyList<string> _files;
     private readonly Action<string> _warn;
@@ -31,6 +31,7 @@ internal sealed class SystemTrust : IAsyncDisposable
             return null;
         }
 
+        cancellationToken.ThrowIfCancellationRequested();
         var files = new List<string>();
         var trust = new SystemTrust(found.Command, files, warn);
         try
@@ -52,7 +53,8 @@ internal sealed class SystemTrust : IAsyncDisposable
             return null;
         }
 
-        if ((await StoreCommand.RunAsync(found.Command, [], cancellationToken)).Problem is { } problem) warn($"--system-trust: {problem}");
+        // To its end: half a store is worse than a late one.
+        if ((await StoreCommand.RunAsync(found.Command, [], CancellationToken.None)).Problem is { } problem) warn($"--system-trust: {problem}");
         return trust;
     }
 
@@ -79,8 +81,8 @@ internal sealed class SystemTrust : IAsyncDisposable
         foreach (var file in Directory.EnumerateFiles(directory, $"{Prefix}*.crt"))
         {
             // The store is this container's own, and so are the process ids.
-            var process = Path.GetFileName(file)[Prefix.Length..].Split('-')[0];
-            if (process.All(char.IsAsciiDigit) && (process == $"{Environment.ProcessId}" || !Directory.Exists($"/proc/{process}"))) File.Delete(file);
+            if (Path.GetFileNameWithoutExtension(file)[Prefix.Length..].Split('-') is not [{ Length: > 0 } process, { Length: > 0 } number]) continue;
+            if (process.All(char.IsAsciiDigit) && number.All(char.IsAsciiDigit) && (process == $"{Environment.ProcessId}" || !Directory.Exists($"/proc/{process}"))) File.Delete(file);
         }
     }
 }

@@ -1,10 +1,13 @@
 using System.Text;
+using Fairlead.Relay.Startup;
 
 namespace Fairlead.Relay.Trust;
 
 /// <summary>The content of files that are text.</summary>
 internal static class WrittenFiles
 {
+    private const int MaxBytes = 1024 * 1024;
+
     /// <summary>
     /// A wgetrc: the one that wget would have read, since WGETRC stands in its place, and then what makes it use the relay. The later line counts.
     /// </summary>
@@ -49,6 +52,6 @@ internal static class WrittenFiles
     private static string UsersWgetRc(TrustFacts facts)
     {
         var path = facts.Original("WGETRC") ?? Path.Combine(facts.Home, ".wgetrc");
-        return File.Exists(path) ? File.ReadAllText(path) : "";
+        return PlainFile.TryRead(path, MaxBytes) ?? "";
     }
 }

@@ -30,6 +30,8 @@ public sealed class ConflictsTests : IDisposable
     [InlineData("cargo", ".cargo/config.toml", "http.proxy = \"http://old.test\"\n", 1, "http.proxy")]
     [InlineData("Gradle", ".gradle/gradle.properties", "systemProp.https.proxyHost=old.test\n", 1, "systemProp.https.proxyHost")]
     [InlineData("Gradle", ".gradle/gradle.properties", "org.gradle.jvmargs=-Xmx1g -Djavax.net.ssl.trustStore=/old\n", 1, "org.gradle.jvmargs")]
+    [InlineData("Gradle", ".gradle/gradle.properties", "systemProp.https.proxyPassword:FAKE-password\n", 1, "systemProp.https.proxyPassword")]
+    [InlineData("git", ".gitconfig", "[http \"https://bob:FAKE-password@git.test\"]\n\tproxy = http://old.test\n", 2, "http.https://***@git.test.proxy")]
     [InlineData("Maven", ".m2/settings.xml", "<settings>\n  <proxies>\n    <proxy>\n", 3, "<proxy>")]
     [InlineData(".NET and NuGet", ".nuget/NuGet/NuGet.Config", "<configuration>\n<config>\n<add key=\"http_proxy\" value=\"http://FAKE@old.test\" />\n", 3, "<add key=\"http_proxy\"")]
     [InlineData("Docker", ".docker/config.json", "{ \"proxies\": {\n  \"default\": {\n    \"httpsProxy\": \"http://old.test\"\n", 3, "httpsProxy")]
@@ -46,6 +48,18 @@ public sealed class ConflictsTests : IDisposable
 
         Assert.Equal(($"{path}:{line}", key), (conflict.Place, conflict.Key));
         Assert.DoesNotContain("FAKE", conflict.ToString(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("/dev/zero")]
+    [InlineData("/dev/stdin")]
+    public void A_link_to_a_device_is_no_configuration(string device)
+    {
+        File.CreateSymbolicLink(_home.PathOf(".curlrc"), device);
+        File.CreateSymbolicLink(_home.PathOf(".wgetrc"), device);
+
+        Assert.DoesNotContain(Find(), conflict => conflict.Tool == "curl");
+        Assert.False(WrittenFiles.HasWgetRc(new TrustFacts { Port = 1, NoProxy = "", CaBundle = "/b", Home = Path.GetDirectoryName(_home.PathOf(".curlrc"))!, Environment = new Dictionary<string, string>() }));
     }
 
     [Theory]

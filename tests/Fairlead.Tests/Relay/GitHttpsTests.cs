@@ -27,6 +27,9 @@ public sealed class GitHttpsTests
     [Fact]
     public void A_count_that_git_refuses_is_left_for_git_to_refuse() => Assert.Empty(Variables(["a.test"], ("GIT_CONFIG_COUNT", "many")));
 
+    [Fact]
+    public void A_count_that_nobody_can_mean_is_left_alone() => Assert.Empty(Variables(["a.test"], ("GIT_CONFIG_COUNT", "2147483647")));
+
     private static IEnumerable<(string Name, string Value)> Variables(string[] hosts, params (string Name, string Value)[] environment) => GitHttps.Variables(
         new TrustFacts { Port = 1, NoProxy = "", CaBundle = "/b", GitHttpsHosts = hosts, Environment = environment.ToDictionary(v => v.Name, v => v.Value) });
 }

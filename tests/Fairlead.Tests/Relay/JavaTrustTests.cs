@@ -45,6 +45,15 @@ public sealed class JavaTrustTests
         Assert.Equal(ToolOptions("-Xmx1g -Dadded=later"), ToolOptions(outer));
     }
 
+    [Theory]
+    [InlineData("/home/o'brien", "\"-Da=/home/o'brien\"")]
+    [InlineData("/t\tab", "\"-Da=/t\tab\"")]
+    [InlineData("/a\"b", "'-Da=/a\"b'")]
+    [InlineData("/a\"b'c", null)]
+    public void What_the_machine_would_cut_or_not_start_with_is_quoted_or_left_out(string path, string? quoted) => Assert.Equal(
+        quoted is null ? "-Dfairlead.begin  -Dfairlead.end" : $"-Dfairlead.begin {quoted} -Dfairlead.end",
+        JavaOptions.Before(new TrustFacts { Port = 1, NoProxy = "", CaBundle = "/b", Environment = new Dictionary<string, string>() }, "JAVA_TOOL_OPTIONS", [$"-Da={path}"]));
+
     [Fact]
     public void A_path_with_a_blank_is_quoted()
     {

@@ -39,8 +39,15 @@ public sealed class RelayDirectoryTests : IDisposable
         File.WriteAllText(Path.Combine(dead, "wgetrc"), "");
         var unknown = Directory.CreateDirectory(Path.Combine(State, "relay-of-somebody")).FullName;
 
+        var work = Directory.CreateDirectory(Path.Combine(State, "relay-service")).FullName;
+        File.WriteAllText(Path.Combine(work, "lock"), "");
+        var theirs = Directory.CreateDirectory(Path.Combine(State, "relay-2-beef00")).FullName;
+        File.CreateSymbolicLink(Path.Combine(theirs, "lock"), "/dev/null");
+
         using var next = RelayDirectory.Create(State, State);
 
+        Assert.True(Directory.Exists(work));
+        Assert.True(Directory.Exists(theirs));
         Assert.False(Directory.Exists(dead));
         Assert.True(Directory.Exists(alive.Path));
         Assert.True(Directory.Exists(unknown));

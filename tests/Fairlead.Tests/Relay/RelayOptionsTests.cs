@@ -17,6 +17,13 @@ public sealed class RelayOptionsTests
     };
 
     [Fact]
+    public void A_path_that_is_none_is_an_error_before_anything_is_touched()
+    {
+        Assert.Contains("--state-dir", Assert.Throws<OptionException>(() => RelayOptions.StateDirectoryFrom("", new Dictionary<string, string>())).Message, StringComparison.Ordinal);
+        Assert.Contains("--ready-file: expected a path, got ''", Assert.Throws<OptionException>(() => RelayOptions.FullPath("", "--ready-file")).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_flag_beats_a_FAIRLEAD_variable()
     {
         var options = RelayOptions.From(new RelayFlags { Gateway = "http://flag", SessionId = "flag", TokenFile = "/flag", Port = "9", Fail = "open" }, Everything);

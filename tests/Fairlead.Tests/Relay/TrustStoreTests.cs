@@ -15,15 +15,17 @@ public sealed class TrustStoreTests : IDisposable
     public async Task The_system_s_store_holds_each_certificate_in_a_file_of_its_own_while_the_relay_runs()
     {
         var (store, log) = Store("echo called >>");
-        File.WriteAllText(Path.Combine(store.Directory, $"fairlead-{int.MaxValue}-1.crt"), "of a relay that died");
+        File.WriteAllText(Path.Combine(store.Directory, $"fairlead-relay-{int.MaxValue}-1.crt"), "of a relay that died");
+        var operators = Path.Combine(store.Directory, "fairlead-2024-root.crt");
+        File.WriteAllText(operators, "an operator's own");
         File.WriteAllText(Path.Combine(store.Directory, "users.crt"), "kept");
 
         var trust = await InstallAsync(store, _pem + _pem);
 
-        Assert.Equal([_pem, _pem], Directory.GetFiles(store.Directory, "fairlead-*").Select(File.ReadAllText));
+        Assert.Equal([_pem, _pem], Directory.GetFiles(store.Directory, "fairlead-relay-*").Select(File.ReadAllText));
         Assert.Equal("called\n", File.ReadAllText(log));
         await trust!.DisposeAsync();
-        Assert.Equal(["users.crt"], Directory.GetFiles(store.Directory).Select(Path.GetFileName));
+        Assert.Equal(["fairlead-2024-root.crt", "users.crt"], Directory.GetFiles(store.Directory).Select(Path.GetFileName).Order(StringComparer.Ordinal));
         Assert.Equal("called\ncalled\n", File.ReadAllText(log));
         Assert.Empty(_warnings);
     }
