@@ -37,6 +37,6 @@ public sealed class TrustStoreTests(SharedSite shared)
         var result = await namespaced.WaitAsync(Limits.Token());
 
         if (result.ExitCode == 99 || result.Stderr.Contains("unshare", StringComparison.Ordinal)) Assert.Skip("no mount namespaces here");
-        Assert.Matches(@"^fairlead-\d+-1\.crt\n\{.*""/echo/system"".*\}\s*0\n$", result.Succeeded().Stdout.ReplaceLineEndings("\n"));
+        Assert.Matches(@"^fairlead-relay-\d+-1\.crt\n\{.*""/echo/system"".*\}\s*0\n$", result.Succeeded().Stdout.ReplaceLineEndings("\n"));
     }
 }
