@@ -13,6 +13,9 @@ internal sealed record Answer(int Status, string Error, string Message)
     /// <summary>The rule that refused, or null.</summary>
     public string? Rule { get; init; }
 
+    /// <summary>When to try again, where time helps.</summary>
+    public TimeSpan? RetryAfter { get; init; }
+
     /// <summary>What to do about it.</summary>
     public required string Remedy { get; init; }
 
@@ -26,6 +29,7 @@ internal sealed record Answer(int Status, string Error, string Message)
         response.Headers[Protocol.RequestHeader] = requestId;
         response.Headers.CacheControl = "no-store";
         response.Headers.XContentTypeOptions = "nosniff";
+        if (RetryAfter is { } wait) response.Headers.RetryAfter = Math.Max(1, (int)Math.Ceiling(wait.TotalSeconds)).ToString(System.Globalization.CultureInfo.InvariantCulture);
         if (Rule is not null) response.Headers[Protocol.DenyHeader] = Rule;
         // With Expect: 100-continue the body was never asked for; what comes next on this connection could be the body or a request.
         if (HttpProtocol.IsHttp11(context.Request.Protocol) && context.Request.Headers.Expect.Count > 0) response.Headers.Connection = "close";

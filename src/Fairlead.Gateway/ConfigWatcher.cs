@@ -39,9 +39,10 @@ internal sealed class ConfigWatcher(string path) : IDisposable
 
     /// <summary>Watches until it is stopped. Never throws.</summary>
     /// <param name="apply">Puts what was loaded into force.</param>
+    /// <param name="health">Is told.</param>
     /// <param name="logger">Takes a line for each change.</param>
     /// <param name="stopping">Ends it.</param>
-    public async Task RunAsync(Action<GatewayOptions> apply, ILogger logger, CancellationToken stopping)
+    public async Task RunAsync(Action<GatewayOptions> apply, GatewayHealth health, ILogger logger, CancellationToken stopping)
     {
         using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, context =>
         {
@@ -60,7 +61,7 @@ internal sealed class ConfigWatcher(string path) : IDisposable
                 var isDue = _refusal is not null && Stopwatch.GetElapsedTime(_refused) >= RetryInterval;
                 if (!isAsked && !hasChanged && !isDue) continue;
                 _inForce = now;
-                Load(apply, logger);
+                Load(apply, health, logger);
             }
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
@@ -71,7 +72,7 @@ internal sealed class ConfigWatcher(string path) : IDisposable
 
     public void Dispose() => _asked.Dispose();
 
-    private void Load(Action<GatewayOptions> apply, ILogger logger)
+    private void Load(Action<GatewayOptions> apply, GatewayHealth health, ILogger logger)
     {
         try
         {
@@ -80,16 +81,18 @@ internal sealed class ConfigWatcher(string path) : IDisposable
             _inForce = Fingerprint();
             _refusal = null;
             apply(options);
+            health.Applied();
         }
         catch (Exception e)
         {
             var problem = e is ConfigException ? e.Message : e.ToString();
             if (problem != _refusal) logger.ConfigRefused(path, problem);
+            if (problem != _refusal) health.Refused(problem);
             (_refusal, _refused) = (problem, Stopwatch.GetTimestamp());
         }
     }
 
-    private string[] FilesOf(GatewayOptions options) => [path, .. options.SecretFiles];
+    private string[] FilesOf(GatewayOptions options) => [path, .. options.SecretFiles, .. options.WatchedFiles];
 
     private string Fingerprint()
     {

@@ -22,12 +22,13 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 namespace Fairlead.Gateway;
 
 /// <summary>
-/// Composition only. Two servers that share no listener and no route: the outer one, where relays arrive, and the inner one, whose connections
-/// are tunnels. So nothing that is asked inside a tunnel can reach an endpoint of the gateway.
+/// Composition only. Servers that share no listener and no route: the outer one, where relays arrive, the inner one, whose connections
+/// are tunnels, and one for whoever administers the gateway. So nothing that is asked inside a tunnel can reach an endpoint of the gateway.
 /// </summary>
 internal sealed class GatewayApp : IAsyncDisposable
 {
     private const int PrSetDumpable = 4;
+    private const long MaxAdminBodyBytes = 64 * 1024;
     private const int LargestHeadBytes = 256 * 1024;
     private static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(10);
 
@@ -39,6 +40,8 @@ internal sealed class GatewayApp : IAsyncDisposable
     private readonly SessionRegistry _sessions;
     private readonly ILogger _logger;
     private readonly GatewayOptions _started;
+    private AdminEndpoint? _admin;
+    private WebApplication? _adminServer;
 
     private GatewayApp(
         WebApplication outer, WebApplication inner, AuditLog audit, UpstreamClients clients, CertificateAuthority authority, SessionRegistry sessions, GatewayOptions options, ILogger logger) =>
@@ -46,6 +49,12 @@ internal sealed class GatewayApp : IAsyncDisposable
 
     /// <summary>The base address that relays are given.</summary>
     public string Address { get; private set; } = "";
+
+    /// <summary>The base address of the administration; null where there is none.</summary>
+    public string? AdminAddress { get; private set; }
+
+    /// <summary>What is known about the configuration in force.</summary>
+    public GatewayHealth Health { get; } = new();
 
     public ILogger Logger => _logger;
 
@@ -72,8 +81,13 @@ internal sealed class GatewayApp : IAsyncDisposable
         var handler = new RequestHandler(new Forwarder(clients, options.Upstream), audit, time, inner.Services.GetRequiredService<ILogger<RequestHandler>>());
         inner.Run(handler.HandleAsync);
 
-        var outer = BuildOuter(outerBuilder, options.Listen);
-        var sessions = new SessionRegistry(options.Sessions);
+        var outer = BuildServer(outerBuilder, options.Listen, maxBodyBytes: 0);
+        var sessions = new SessionRegistry(options.SessionSet, time);
+        sessions.Ended = (id, why) =>
+        {
+            clients.Drop(id);
+            outer.Services.GetRequiredService<ILogger<GatewayApp>>().SessionEnded(id, why);
+        };
         var endpoint = new TunnelEndpoint(sessions, listener, dialer, audit, time, outer.Services.GetRequiredService<ILogger<TunnelEndpoint>>());
         outer.Run(context => RouteAsync(context, options.Listen.PathPrefix, endpoint, authority));
 
@@ -82,16 +96,16 @@ internal sealed class GatewayApp : IAsyncDisposable
         {
             await inner.StartAsync(cancellationToken);
             await outer.StartAsync(cancellationToken);
+            app.Address = AddressOf(outer) + options.Listen.PathPrefix;
+            if (options.Admin is { } admin) await app.StartAdminAsync(options, admin, time, logLevel, cancellationToken);
         }
         catch (Exception e)
         {
             await app.DisposeAsync();
-            if (e is System.Net.Sockets.SocketException) throw new IOException($"cannot listen on {options.Listen.EndPoint}: {e.Message}", e);
+            if (e is System.Net.Sockets.SocketException) throw new IOException($"cannot listen on {options.Listen.EndPoint}{(options.Admin is { } other ? $" or {other.Listen.EndPoint}" : "")}: {e.Message}", e);
             throw;
         }
 
-        var bound = new Uri(outer.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.First());
-        app.Address = $"{bound.Scheme}://{bound.Authority}{options.Listen.PathPrefix}";
         logger.Started(Version, options.Sessions.Count, authority.NotAfter, options.AuditFile);
         Tell(options, logger);
         return app;
@@ -101,12 +115,8 @@ internal sealed class GatewayApp : IAsyncDisposable
     public void Apply(GatewayOptions next)
     {
         foreach (var section in _started.NeedRestart(next)) _logger.NeedsRestart(section);
-        foreach (var ended in _sessions.Replace(next.Sessions))
-        {
-            _clients.Drop(ended);
-            _logger.SessionRevoked(ended);
-        }
-
+        _sessions.Replace(next.SessionSet);
+        _admin?.Apply(next, Address);
         Tell(next, _logger);
     }
 
@@ -115,14 +125,32 @@ internal sealed class GatewayApp : IAsyncDisposable
     /// <summary>Stops taking tunnels, gives open requests ten seconds, then cuts them.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (_adminServer is not null) await _adminServer.DisposeAsync();
         // The inner server first: it lets open requests end, closes the others, and so ends their tunnels; a tunnel that comes meanwhile is refused.
         await _inner.StopAsync();
         await _outer.StopAsync();
         await _outer.DisposeAsync();
         await _inner.DisposeAsync();
+        _sessions.Dispose();
         _clients.Dispose();
         _audit.Dispose();
         _authority.Dispose();
+    }
+
+    private async Task StartAdminAsync(GatewayOptions options, GatewayOptions.AdminOptions admin, TimeProvider time, LogLevel logLevel, CancellationToken cancellationToken)
+    {
+        _adminServer = BuildServer(NewBuilder(logLevel), admin.Listen, MaxAdminBodyBytes);
+        _admin = new AdminEndpoint(_sessions, _audit, Health, time, _logger);
+        _admin.Apply(options, Address);
+        _adminServer.Run(_admin.HandleAsync);
+        await _adminServer.StartAsync(cancellationToken);
+        AdminAddress = AddressOf(_adminServer);
+    }
+
+    private static string AddressOf(WebApplication server)
+    {
+        var bound = new Uri(server.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.First());
+        return $"{bound.Scheme}://{bound.Authority}";
     }
 
     private static void Tell(GatewayOptions options, ILogger logger)
@@ -163,12 +191,12 @@ internal sealed class GatewayApp : IAsyncDisposable
         logging.Services.Configure<Microsoft.Extensions.Logging.Console.ConsoleLoggerOptions>(o => o.LogToStandardErrorThreshold = LogLevel.Trace);
     }
 
-    private static WebApplication BuildOuter(WebApplicationBuilder builder, GatewayOptions.ListenOptions listen)
+    private static WebApplication BuildServer(WebApplicationBuilder builder, GatewayOptions.ListenOptions listen, long maxBodyBytes)
     {
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxRequestBodySize = 0;
+            kestrel.Limits.MaxRequestBodySize = maxBodyBytes;
             kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
             kestrel.Listen(listen.EndPoint, options =>
             {

@@ -30,6 +30,9 @@ internal static partial class GatewayLog
     [LoggerMessage(9, LogLevel.Warning, "The configuration changed {What}: that takes effect at a restart")]
     public static partial void NeedsRestart(this ILogger logger, string what);
 
-    [LoggerMessage(12, LogLevel.Information, "Session {Session} has ended; its open tunnels are cut")]
-    public static partial void SessionRevoked(this ILogger logger, string session);
+    [LoggerMessage(13, LogLevel.Information, "Session {Session} was made by 'admin', until {Expires:u}")]
+    public static partial void SessionMade(this ILogger logger, string session, DateTimeOffset expires);
+
+    [LoggerMessage(12, LogLevel.Information, "Session {Session}: {Why}; its open tunnels are cut")]
+    public static partial void SessionEnded(this ILogger logger, string session, string why);
 }

@@ -51,6 +51,7 @@ internal static class Notices
         Outcome.UpstreamTimeout => NoticeKind.Timeout,
         Outcome.UpstreamProtocol or Outcome.UpstreamAborted => NoticeKind.Upstream,
         Outcome.BadRequest or Outcome.Misdirected => NoticeKind.Request,
+        Outcome.Limited => NoticeKind.Limit,
         Outcome.AuthenticationMismatch or Outcome.Unauthenticated => NoticeKind.Auth,
         _ => NoticeKind.Gateway,
     };

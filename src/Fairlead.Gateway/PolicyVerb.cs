@@ -9,17 +9,13 @@ namespace Fairlead.Gateway;
 /// <summary><c>fairlead-gateway policy …</c>: asks a configuration what it would do. No secret is read and nothing is dialled, so it runs in CI.</summary>
 internal static class PolicyVerb
 {
-    // sysexits.h: EX_CONFIG, EX_NOINPUT.
-    private const int ConfigurationError = 78;
-    private const int NoInput = 66;
-
     private static readonly Argument<string> File = new("file") { Description = "the configuration file" };
     private static readonly Option<string> Config = new("--config", "-c") { Description = "the configuration file", DefaultValueFactory = _ => "fairlead.yaml" };
     private static readonly Option<string?> Session = new("--session") { Description = "whose request it is; default: the first session of the file" };
 
     public static Command Describe() => new("policy", "Ask a configuration what it would do, without secrets and without a network.")
     {
-        Verb(Check()), Verb(Explain()), Verb(Test()), Verb(Replay()), Verb(Learn()), Verb(ListPresets()),
+        Verbs.Guard(Check()), Verbs.Guard(Explain()), Verbs.Guard(Test()), Verbs.Guard(Replay()), Verbs.Guard(Learn()), Verbs.Guard(ListPresets()),
     };
 
     private static Command Check()
@@ -146,29 +142,5 @@ internal static class PolicyVerb
 
         if (seen.Count == 0) throw new ConfigException($"{string.Join(", ", files)}: there is no request in there that a policy has judged");
         return seen;
-    }
-
-    // What is wrong with the input is told in one line each, as `serve` does.
-    private static Command Verb(Command command)
-    {
-        var action = (System.CommandLine.Invocation.SynchronousCommandLineAction)command.Action!;
-        command.SetAction(parsed =>
-        {
-            try
-            {
-                return action.Invoke(parsed);
-            }
-            catch (ConfigException e)
-            {
-                Console.Error.WriteLine($"fairlead-gateway: {e.Message}");
-                return ConfigurationError;
-            }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-            {
-                Console.Error.WriteLine($"fairlead-gateway: {e.Message}");
-                return NoInput;
-            }
-        });
-        return command;
     }
 }

@@ -17,7 +17,7 @@ var local = new Option<bool>("--local")
 var session = new Option<string?>("--session") { Description = "with --local: the session to serve; default: the first of the file" };
 var serve = new Command("serve", "Run the gateway until SIGTERM or SIGINT.") { config, local, session };
 serve.SetAction((result, cancellationToken) => ServeAsync(result.GetRequiredValue(config).FullName, result.GetValue(local), result.GetValue(session), cancellationToken));
-var root = new RootCommand("fairlead-gateway: decides what containers may reach, adds the organisation's credentials, and records it.") { serve, PolicyVerb.Describe() };
+var root = new RootCommand("fairlead-gateway: decides what containers may reach, adds the organisation's credentials, and records it.") { serve, PolicyVerb.Describe(), SessionVerb.Describe() };
 return await root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
 
 static async Task<int> ServeAsync(string configFile, bool isLocal, string? sessionId, CancellationToken cancellationToken)
@@ -32,8 +32,9 @@ static async Task<int> ServeAsync(string configFile, bool isLocal, string? sessi
         // In local mode standard error is the command's: it has room for what went wrong only.
         await using var app = await GatewayApp.StartAsync(options, isLocal ? LogLevel.Warning : LogLevel.Information, stop.Token);
         await Console.Out.WriteLineAsync(isLocal ? LocalAnnouncement(app.Address, options) : string.Create(CultureInfo.InvariantCulture, $"listening on {app.Address}"));
+        if (app.AdminAddress is { } admin) await Console.Out.WriteLineAsync($"administration on {admin}");
         if (isLocal) await WaitForEndOfInputAsync(stop.Token);
-        else await watcher.RunAsync(app.Apply, app.Logger, stop.Token);
+        else await watcher.RunAsync(app.Apply, app.Health, app.Logger, stop.Token);
         return 0;
     }
     catch (OperationCanceledException) when (stop.IsCancellationRequested)

@@ -64,7 +64,7 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
         finally
         {
             // 6. One record, made of the values above. What was cut with its session is neither side's doing.
-            if (tunnel.IsRevoked && (record.Outcome is Outcome.ClientAborted or Outcome.UpstreamAborted)) record.Outcome = Outcome.SessionRevoked;
+            if (tunnel.WhyCut is not null && (record.Outcome is Outcome.ClientAborted or Outcome.UpstreamAborted)) record.Outcome = tunnel.IsRevoked ? Outcome.SessionRevoked : Outcome.Limited;
             record.Status = context.Response.HasStarted || record.Outcome is not (Outcome.ClientAborted or Outcome.InternalError) ? context.Response.StatusCode : null;
             record.BytesIn = exchange.BytesIn;
             record.BytesOut = exchange.BytesOut;
@@ -95,15 +95,25 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
 
         if (SelfTestAnswer.IsFor(tunnel.Destination)) return await SelfTestAsync(context, record);
 
+        // What a session may take is no question of policy, and is asked before it: a refused request is one, too.
+        if (tunnel.TryTakeRequest(out var wait) is { } limit)
+        {
+            record.Outcome = Outcome.Limited;
+            record.Detail = limit;
+            return new Answer(429, "limited", $"{limit}.") { RetryAfter = wait > TimeSpan.Zero ? wait : null, Remedy = wait > TimeSpan.Zero ? "Wait as long as Retry-After says." : "Ask the owner of the gateway's configuration for more." };
+        }
+
+        if (LimitBody(context, tunnel.Session.Limits.MaxBody)) return TooLarge(record, tunnel.Session.Limits.MaxBody!.Value);
+
         // 2. Decide.
         var details = new HttpRequestDetails(context.Request, target.PathAndQuery.Length > target.Path.Length + 1);
         var facts = new RequestFacts(record.Method, tunnel.Destination, target.Path, details);
         if (tunnel.Session.Policy.NeedsBodyOf(facts) && await ReadBodyAsync(details, context) is { } fault)
-            return Refused(record, Outcome.BadRequest, 400, $"the body of the request is malformed: {fault}", "Look at how the tool frames its body.");
+            return fault.StatusCode == StatusCodes.Status413PayloadTooLarge ? TooLarge(record, tunnel.Session.Limits.MaxBody ?? 0) : Refused(record, Outcome.BadRequest, 400, $"the body of the request is malformed: {fault.Message}", "Look at how the tool frames its body.");
         // Read once, and not before: the configuration that is in force now judges all of the request.
         var session = tunnel.Session;
         (record.Policy, record.PolicyHash) = (session.Policy.Name, session.Policy.Hash);
-        var decision = session.Policy.Decide(facts);
+        var decision = session.Decide(facts);
         record.Decision = decision;
         if (!decision.LetsPass)
         {
@@ -125,11 +135,23 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
 
         // 4. Forward.
         var result = await forwarder.ForwardAsync(context, session.Id, tunnel.Destination, target.PathAndQuery, injected, exchange);
+        if (result.End == ForwardEnd.ClientTooLarge) return TooLarge(record, session.Limits.MaxBody ?? 0) is var tooLarge && context.Response.HasStarted ? null : tooLarge;
         return Conclude(result, record, hasAnswered: context.Response.HasStarted);
     }
 
+    /// <returns>True when the body is announced to be longer than it may; one that is not announced is cut where it gets too long.</returns>
+    private static bool LimitBody(HttpContext context, long? most)
+    {
+        if (most is null || UpgradeRequest.Of(context) is not null) return false;
+        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size) size.MaxRequestBodySize = most;
+        return context.Request.ContentLength > most;
+    }
+
+    private static Answer TooLarge(RequestRecord record, long most) =>
+        Refused(record, Outcome.Limited, 413, string.Create(System.Globalization.CultureInfo.InvariantCulture, $"the body of the request is longer than the session may send: {most} bytes."), "Send less at once, or ask the owner of the gateway's configuration for more.");
+
     /// <returns>What is wrong with the body, or null.</returns>
-    private static async Task<string?> ReadBodyAsync(HttpRequestDetails details, HttpContext context)
+    private static async Task<BadHttpRequestException?> ReadBodyAsync(HttpRequestDetails details, HttpContext context)
     {
         try
         {
@@ -138,7 +160,7 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
         }
         catch (BadHttpRequestException e)
         {
-            return e.Message;
+            return e;
         }
         catch (IOException e)
         {

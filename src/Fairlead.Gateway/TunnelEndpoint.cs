@@ -21,8 +21,6 @@ internal sealed class TunnelEndpoint(
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan AbortTimeout = TimeSpan.FromSeconds(1);
 
-    private const string SessionEnded = "the session has ended";
-
     /// <summary>What the CONNECT was found to be.</summary>
     private sealed record Asked(HostPort? Destination, ReadOnlyMemory<byte> Early, (int Status, Outcome Outcome, string Why)? Refusal);
 
@@ -32,14 +30,15 @@ internal sealed class TunnelEndpoint(
         var now = time.GetUtcNow();
         var record = new TunnelRecord { Time = now, Tunnel = Guid.CreateVersion7(now).ToString("N"), Outcome = Outcome.InternalError };
         TunnelStream? stream = null;
+        SessionLease? taken = null;
         try
         {
             // 1. Who calls.
-            var lease = sessions.Authenticate(context.Request.Headers.Authorization);
+            var (lease, why) = await sessions.AuthenticateAsync(context.Request.Headers.Authorization, context.RequestAborted);
             record = record with { Session = lease?.Current.Id };
             if (lease is null)
             {
-                await RefuseUpgradeAsync(context, record, Outcome.Unauthenticated, 401, "no session of the configuration has this token");
+                await RefuseUpgradeAsync(context, record, Outcome.Unauthenticated, 401, why);
                 return;
             }
 
@@ -50,11 +49,14 @@ internal sealed class TunnelEndpoint(
             // 3. Where to. 4. The second authentication. 5. May it be dialled at all.
             var asked = await ReadConnectAsync(stream, lease.Current, context.RequestAborted);
             record = record with { Host = asked.Destination?.Host, Port = asked.Destination?.Port };
-            if (asked.Refusal is { } refusal)
+            var limit = asked.Refusal is null ? lease.TryTakeTunnel() : null;
+            if ((asked.Refusal ?? Limited(limit)) is { } refusal)
             {
                 await RefuseConnectAsync(stream, record, refusal, context.RequestAborted);
                 return;
             }
+
+            taken = lease;
 
             // 6. Open. Policy is asked for each request inside, where a refusal can be explained; nothing is dialled before it.
             record.Status = 200;
@@ -64,9 +66,9 @@ internal sealed class TunnelEndpoint(
             // 7. Serve until it ends: by either side, or with its session.
             var tunnel = new Tunnel(record.Tunnel, lease, asked.Destination, notice => stream.TrySendNotice(notice));
             await using var connection = new TunnelConnection(tunnel, stream, asked.Early);
-            await using (lease.Revoked.Register(() => connection.Abort(new ConnectionAbortedException(SessionEnded))))
+            await using (lease.Revoked.Register(() => connection.Abort(new ConnectionAbortedException(lease.WhyEnded))))
                 await ServeAsync(context, stream, connection, tunnel, record);
-            if (lease.Revoked.IsCancellationRequested) (record.Outcome, record.Detail) = (Outcome.SessionRevoked, SessionEnded);
+            if (tunnel.WhyCut is { } cut) (record.Outcome, record.Detail) = (tunnel.IsRevoked ? Outcome.SessionRevoked : Outcome.Limited, cut);
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)
         {
@@ -86,6 +88,7 @@ internal sealed class TunnelEndpoint(
             record.BytesOut = stream?.BytesWritten ?? 0;
             record.Total = time.GetElapsedTime(began);
             audit.Write(record);
+            taken?.ReturnTunnel();
             if (stream is not null) await stream.DisposeAsync();
         }
     }
@@ -182,6 +185,8 @@ internal sealed class TunnelEndpoint(
         ? new Asked(destination, early, null)
         : new Asked(destination, early, (403, Outcome.AddressForbidden, $"{destination.Host} is {reason} and may never be dialled"));
 
+    private static (int Status, Outcome Outcome, string Why)? Limited(string? limit) => limit is null ? null : (429, Outcome.Limited, limit);
+
     private static Asked Refuse(int status, Outcome outcome, string why) => new(null, default, (status, outcome, why));
 
     private async Task ServeAsync(HttpContext context, TunnelStream stream, TunnelConnection connection, Tunnel tunnel, TunnelRecord record)
@@ -259,7 +264,7 @@ internal sealed class TunnelEndpoint(
         (record.Status, record.Outcome, record.Detail) = refusal;
         var body = $"fairlead: {refusal.Why}.\n\n  tunnel id   {record.Tunnel}\n";
         var challenge = refusal.Status == 407 ? "Proxy-Authenticate: Basic realm=\"fairlead\"\r\n" : "";
-        var phrase = refusal.Status switch { 403 => "Forbidden", 407 => "Proxy Authentication Required", 408 => "Request Timeout", _ => "Bad Request" };
+        var phrase = refusal.Status switch { 403 => "Forbidden", 407 => "Proxy Authentication Required", 408 => "Request Timeout", 429 => "Too Many Requests", _ => "Bad Request" };
         var head = $"HTTP/1.1 {refusal.Status} {phrase}\r\n{challenge}{Protocol.ReasonHeader}: {Notice.NameOf(Notices.KindOf(refusal.Outcome))}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {Encoding.UTF8.GetByteCount(body)}\r\nConnection: close\r\n\r\n";
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(clientLeft);
         limit.CancelAfter(CloseTimeout);

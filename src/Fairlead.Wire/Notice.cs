@@ -84,6 +84,7 @@ public sealed record Notice(NoticeKind Kind, string Host, string Message)
         NoticeKind.Gateway => "gateway",
         NoticeKind.Auth => "auth",
         NoticeKind.Local => "local",
+        NoticeKind.Limit => "limit",
         _ => "other",
     };
 

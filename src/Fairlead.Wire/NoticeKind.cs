@@ -41,4 +41,7 @@ public enum NoticeKind
 
     /// <summary>The relay itself.</summary>
     Local,
+
+    /// <summary>The session has reached one of its limits.</summary>
+    Limit,
 }

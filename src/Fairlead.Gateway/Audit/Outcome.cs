@@ -63,6 +63,9 @@ internal enum Outcome
     /// <summary>Tunnel: its session ended, or got another token, while it was open.</summary>
     SessionRevoked,
 
+    /// <summary>The session has reached one of its limits.</summary>
+    Limited,
+
     /// <summary>Request: it was refused since it could not be audited.</summary>
     AuditUnavailable,
 

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Fairlead.Gateway.Policy;
 using Fairlead.Wire;
 using YamlDotNet.RepresentationModel;
@@ -8,7 +7,6 @@ namespace Fairlead.Gateway.Configuration;
 /// <summary><c>when:</c> of a rule.</summary>
 internal static class ConditionReader
 {
-    private static readonly (string Suffix, long Bytes)[] Units = [("KiB", 1024), ("MiB", 1024 * 1024), ("GiB", 1024 * 1024 * 1024)];
     private static readonly string[] OperationTypes = ["query", "mutation", "subscription"];
 
     public static List<Condition> Read(ConfigNode node)
@@ -27,7 +25,7 @@ internal static class ConditionReader
             conditions.Add(new Condition.ContentType(types));
         }
 
-        if (fields.Has("larger_than", out var size) && ReadBytes(size) is { } bytes) conditions.Add(new Condition.LargerThan(bytes));
+        if (fields.Has("larger_than", out var size) && Units.ReadBytes(size) is { } bytes) conditions.Add(new Condition.LargerThan(bytes));
         if (fields.Has("graphql", out var graphQl) && Words(graphQl) is { Count: > 0 } operations)
         {
             if (operations.Find(o => !OperationTypes.Contains(o)) is { } odd) graphQl.Fail($"expected {string.Join(", ", OperationTypes)}, got '{HostPort.Printable(odd)}'");
@@ -47,22 +45,12 @@ internal static class ConditionReader
     // RFC 9110 §5.6.2.
     private static bool IsToken(string text) => text.Length > 0 && text.All(c => char.IsAsciiLetterOrDigit(c) || "!#$%&'*+-.^_`|~".Contains(c, StringComparison.Ordinal));
 
-    // One word, or a list of them.
-    private static List<string> Words(ConfigNode node)
+    /// <summary>One word, or a list of them.</summary>
+    public static List<string> Words(ConfigNode node)
     {
         if (node.Node is not YamlSequenceNode) return node.Text() is { Length: > 0 } word ? [word] : [];
         List<string> words = [.. node.Items().Select(i => i.Text()).Where(w => w.Length > 0)];
         if (words.Count == 0) node.Fail("the list is empty");
         return words;
-    }
-
-    private static long? ReadBytes(ConfigNode node)
-    {
-        var text = node.Text();
-        var (suffix, unit) = Array.Find(Units, u => text.EndsWith(u.Suffix, StringComparison.Ordinal));
-        var digits = suffix is null ? text : text[..^suffix.Length].TrimEnd();
-        if (long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number <= long.MaxValue / Math.Max(unit, 1)) return number * Math.Max(unit, 1);
-        if (text.Length > 0) node.Fail($"expected a number of bytes such as 500000, 64KiB or 10MiB, got '{HostPort.Printable(text)}'");
-        return null;
     }
 }

@@ -15,6 +15,9 @@ internal sealed class ConfigContext(string directory, LocalSession? local, bool 
     /// <summary>True where only the file is looked at, as on a developer's machine that has no secrets.</summary>
     public bool IsReview => isReview;
 
+    /// <summary>True where the keys of issuers and the revoked sessions are read.</summary>
+    public bool ReadsIdentities { get; init; } = !isReview;
+
     /// <summary>What is not wrong but worth a look.</summary>
     public List<string> Warnings { get; } = [];
 
@@ -23,6 +26,9 @@ internal sealed class ConfigContext(string directory, LocalSession? local, bool 
 
     /// <summary>The files that do.</summary>
     public List<string> SecretFiles { get; } = [];
+
+    /// <summary>Other files that the configuration reads, whose change is a change of it.</summary>
+    public List<string> WatchedFiles { get; } = [];
 
     /// <summary>Where a secret comes from: <c>{ from: env, name: … }</c> or <c>{ from: file, path: … }</c>.</summary>
     public SecretSource? ReadSource(ConfigNode node)

@@ -1,3 +1,4 @@
+using Fairlead.Gateway.Sessions;
 using Fairlead.Gateway.Upstream;
 using Fairlead.Wire;
 using YamlDotNet.Core;
@@ -18,6 +19,10 @@ internal static class ConfigFile
     /// <summary>Loads the file for somebody who asks what it would do: no secret is read, and no other file.</summary>
     /// <exception cref="ConfigException">As above.</exception>
     public static GatewayOptions LoadForReview(string path) => Load(path, new ConfigContext(DirectoryOf(path), null, isReview: true));
+
+    /// <summary>Loads the file for somebody who asks who may connect: the keys of issuers are read, and no secret is.</summary>
+    /// <exception cref="ConfigException">As above.</exception>
+    public static GatewayOptions LoadIdentities(string path) => Load(path, new ConfigContext(DirectoryOf(path), null, isReview: true) { ReadsIdentities = true });
 
     /// <summary>Reads a YAML file of one document.</summary>
     /// <exception cref="ConfigException">It cannot be read, or is none.</exception>
@@ -79,7 +84,7 @@ internal static class ConfigFile
 
     private static GatewayOptions? Read(ConfigNode root, ConfigContext context)
     {
-        var fields = root.Closed("version", "listen", "tls", "ca", "secrets", "credentials", "host_sets", "policies", "sessions", "audit", "upstream");
+        var fields = root.Closed("version", "listen", "tls", "ca", "secrets", "credentials", "host_sets", "policies", "issuers", "sessions", "revocations", "admin", "audit", "upstream");
         var version = fields.Required("version");
         if (version.Text() is { Length: > 0 } v && v != "1") version.Fail($"expected version 1, got '{HostPort.Printable(v)}'");
 
@@ -89,18 +94,23 @@ internal static class ConfigFile
         var secrets = fields.Has("secrets", out var secretsNode) ? SecretsSection.Read(secretsNode, context) : [];
         var credentials = fields.Has("credentials", out var credentialsNode) ? CredentialsSection.Read(credentialsNode, secrets) : [];
         var policies = PoliciesSection.Read(fields.Required("policies"), fields.Has("host_sets", out var setsNode) ? PoliciesSection.ReadHostSets(setsNode) : [], context);
-        var sessions = SessionsSection.Read(fields.Required("sessions"), policies, credentials, context);
+        var issuers = fields.Has("issuers", out var issuersNode) ? IssuersSection.Read(issuersNode, context) : [];
+        var (revocationsFile, revoked) = fields.Has("revocations", out var revocationsNode) ? RevocationsSection.Read(revocationsNode, context) : (null, new HashSet<string>());
+        var (sessions, entries) = SessionsSection.Read(fields.Required("sessions"), policies, credentials, issuers, context);
         var upstream = fields.Has("upstream", out var upstreamNode) ? UpstreamSection.Read(upstreamNode, context) : new UpstreamOptions();
         return listen is null ? null : new GatewayOptions
         {
             Listen = listen,
             CaDirectory = caDirectory,
-            Sessions = sessions,
+            SessionSet = new SessionSet(sessions, entries, [.. issuers.Values], revoked),
+            Admin = fields.Has("admin", out var adminNode) ? AdminSection.Read(adminNode, context) : null,
+            RevocationsFile = revocationsFile,
             Policies = [.. policies.Values],
             AuditFile = auditFile,
             Upstream = upstream,
             SecretVariables = [.. context.SecretVariables.Distinct()],
             SecretFiles = [.. context.SecretFiles.Distinct()],
+            WatchedFiles = [.. context.WatchedFiles.Distinct()],
             Warnings = context.Warnings,
         };
     }

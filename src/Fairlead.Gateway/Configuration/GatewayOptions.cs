@@ -13,7 +13,17 @@ internal sealed record GatewayOptions
     /// <summary>Where the CA's key and certificate are kept.</summary>
     public required string CaDirectory { get; init; }
 
-    public required IReadOnlyList<Session> Sessions { get; init; }
+    /// <summary>Who may connect.</summary>
+    public required SessionSet SessionSet { get; init; }
+
+    /// <summary>One for each entry of <c>sessions</c>: the session itself, or what each of an issuer's is given.</summary>
+    public IReadOnlyList<Session> Sessions => [.. SessionSet.Fixed, .. SessionSet.Entries.Select(e => e.Granted)];
+
+    /// <summary>The listener for whoever runs the gateway; null for none.</summary>
+    public AdminOptions? Admin { get; init; }
+
+    /// <summary>Where ids of revoked sessions are kept; null for nowhere.</summary>
+    public string? RevocationsFile { get; init; }
 
     /// <summary>All that are defined, those that no session has included.</summary>
     public IReadOnlyList<PolicyDefinition> Policies { get; init; } = [];
@@ -28,6 +38,9 @@ internal sealed record GatewayOptions
     /// <summary>The files that hold secrets or tokens.</summary>
     public IReadOnlyList<string> SecretFiles { get; init; } = [];
 
+    /// <summary>Other files that were read.</summary>
+    public IReadOnlyList<string> WatchedFiles { get; init; } = [];
+
     /// <summary>What is not wrong but worth a look.</summary>
     public IReadOnlyList<string> Warnings { get; init; } = [];
 
@@ -35,12 +48,18 @@ internal sealed record GatewayOptions
     public IEnumerable<string> NeedRestart(GatewayOptions next)
     {
         if (Listen != next.Listen) yield return "listen or tls";
+        if (Admin?.Listen != next.Admin?.Listen) yield return "admin";
         if (CaDirectory != next.CaDirectory) yield return "ca";
         if (AuditFile != next.AuditFile) yield return "audit";
         var isSameUpstream = Upstream.Resolve.OrderBy(r => r.Key, StringComparer.Ordinal).SequenceEqual(next.Upstream.Resolve.OrderBy(r => r.Key, StringComparer.Ordinal))
             && Upstream.ExtraRoots.Select(r => r.Thumbprint).SequenceEqual(next.Upstream.ExtraRoots.Select(r => r.Thumbprint));
         if (!isSameUpstream) yield return "upstream";
     }
+
+    /// <summary>The listener for whoever runs the gateway.</summary>
+    /// <param name="Listen">Where it is.</param>
+    /// <param name="Token">What its callers prove.</param>
+    internal sealed record AdminOptions(ListenOptions Listen, Credentials.Secret Token);
 
     /// <summary>Where relays arrive.</summary>
     /// <param name="EndPoint">The address; port 0 takes a free one.</param>
@@ -50,5 +69,8 @@ internal sealed record GatewayOptions
     internal sealed record ListenOptions(IPEndPoint EndPoint, string PathPrefix, string? CertificateFile, string? KeyFile)
     {
         public bool IsHttps => CertificateFile is not null;
+
+        /// <summary>The address as it is configured.</summary>
+        public string Url => $"{(IsHttps ? "https" : "http")}://{EndPoint}{PathPrefix}";
     }
 }

@@ -10,5 +10,5 @@ internal static class Judgement
     private static readonly Decision SelfTest = new(Verdict.Allow, true, "self-test", $"The gateway answers {Protocol.SelfTestHost} itself, for every session.");
 
     public static Decision Of(Session session, in RequestFacts facts) =>
-        facts.Destination.Host == Protocol.SelfTestHost ? SelfTest : session.Policy.Decide(facts);
+        facts.Destination.Host == Protocol.SelfTestHost ? SelfTest : session.Decide(facts);
 }

@@ -23,7 +23,8 @@ internal sealed record Replay(int Total, IReadOnlyList<Replay.Change> NewlyDenie
         var (total, unclear) = (0, 0);
         foreach (var request in seen)
         {
-            if (!sessions.TryGetValue(request.Session, out var session))
+            // A session of an issuer is called ENTRY/SUBJECT.
+            if (!sessions.TryGetValue(request.Session, out var session) && (session = options.Sessions.FirstOrDefault(s => request.Session.StartsWith(s.Id + "/", StringComparison.Ordinal))) is null)
             {
                 unknown[request.Session] = unknown.GetValueOrDefault(request.Session) + 1;
                 continue;

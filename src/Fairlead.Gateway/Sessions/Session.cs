@@ -8,4 +8,26 @@ namespace Fairlead.Gateway.Sessions;
 /// <param name="TokenHash">SHA-256 of the session token. The token itself is not kept.</param>
 /// <param name="Policy">What it may ask for.</param>
 /// <param name="Credentials">What is added to its requests.</param>
-internal sealed record Session(string Id, byte[] TokenHash, RuleSet Policy, CredentialSet Credentials);
+internal sealed record Session(string Id, byte[] TokenHash, RuleSet Policy, CredentialSet Credentials)
+{
+    /// <summary>The id of the entry of the configuration that it is by. For a session with a token of its own there, the session's id.</summary>
+    public string Entry { get; init; } = Id;
+
+    public SessionLimits Limits { get; init; } = SessionLimits.None;
+
+    /// <summary>What the parents of a child token left to it: each must allow a request, besides the policy.</summary>
+    public IReadOnlyList<RuleSet> Narrowed { get; init; } = [];
+
+    /// <summary>The policy's decision, unless a child token has less.</summary>
+    public Decision Decide(in RequestFacts facts)
+    {
+        var decision = Policy.Decide(facts);
+        if (!decision.LetsPass) return decision;
+        foreach (var narrowed in Narrowed)
+        {
+            if (narrowed.Decide(facts) is { LetsPass: false } denied) return denied;
+        }
+
+        return decision;
+    }
+}

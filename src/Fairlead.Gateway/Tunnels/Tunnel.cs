@@ -11,6 +11,7 @@ namespace Fairlead.Gateway.Tunnels;
 internal sealed class Tunnel(string id, SessionLease session, HostPort destination, Action<Notice> notify)
 {
     private int _requests;
+    private string? _spent;
 
     public string Id => id;
 
@@ -23,6 +24,12 @@ internal sealed class Tunnel(string id, SessionLease session, HostPort destinati
     /// <summary>Where the CONNECT went; SNI and the Host of every request must equal it.</summary>
     public HostPort Destination => destination;
 
+    /// <summary>Why it is being cut with its session, or since that has taken all it may; null while it is not.</summary>
+    public string? WhyCut => IsRevoked ? session.WhyEnded : _spent;
+
+    /// <summary>True once its session has used up its bytes.</summary>
+    public bool IsSpent => _spent is not null;
+
     /// <summary>True once the workload completed the TLS handshake with our leaf.</summary>
     public bool HasTls { get; set; }
 
@@ -34,6 +41,14 @@ internal sealed class Tunnel(string id, SessionLease session, HostPort destinati
 
     /// <summary>How many requests came through it.</summary>
     public int Requests => Volatile.Read(ref _requests);
+
+    /// <summary>Takes a request of the session's.</summary>
+    /// <returns>Null, or which limit is in the way.</returns>
+    public string? TryTakeRequest(out TimeSpan wait) => session.TryTakeRequest(out wait);
+
+    /// <summary>Counts bytes of the tunnel.</summary>
+    /// <returns>Null, or why the tunnel must end.</returns>
+    public string? Spend(long bytes) => session.Spend(bytes) is { } why ? _spent = why : null;
 
     /// <summary>Tells the relay of a refusal or failure; it may be dropped.</summary>
     public void Notify(Notice notice) => notify(notice);

@@ -18,6 +18,7 @@ internal sealed class TunnelConnection
     /// <summary>Bytes that may wait for the inner server before the tunnel is read no further: 256 KiB.</summary>
     public const int MaxWaitingBytes = 256 * 1024;
 
+    private readonly Tunnel _tunnel;
     private readonly TunnelStream _stream;
     private readonly ReadOnlyMemory<byte> _early;
     private readonly Pipe _input = new(new PipeOptions(
@@ -31,11 +32,12 @@ internal sealed class TunnelConnection
     /// <param name="early">Bytes that came together with the CONNECT head and belong to the tunnel.</param>
     public TunnelConnection(Tunnel tunnel, TunnelStream stream, ReadOnlyMemory<byte> early)
     {
+        _tunnel = tunnel;
         _stream = stream;
         _early = early;
         ConnectionId = tunnel.Id;
         Transport = this;
-        Output = PipeWriter.Create(stream, new StreamPipeWriterOptions(LargeBlockPool.Instance, leaveOpen: true));
+        Output = PipeWriter.Create(new CountedOutput(stream, Count), new StreamPipeWriterOptions(LargeBlockPool.Instance, leaveOpen: true));
         Features.Set(tunnel);
         Features.Set<IConnectionIdFeature>(this);
         Features.Set<IConnectionTransportFeature>(this);
@@ -73,11 +75,13 @@ internal sealed class TunnelConnection
         IOException? cause = null;
         try
         {
+            Count(_early.Length);
             if (!_early.IsEmpty) await _input.Writer.WriteAsync(_early, _stopReceiving.Token);
             // When the server no longer reads, the rest is dropped here: the peer must not be stuck in a write that nobody takes.
             while (await _stream.ReadChunkAsync(_stopReceiving.Token) is { } chunk)
             {
                 if (chunk.IsConnect) throw new ProtocolException("expected CONNECT in the first chunk only");
+                Count(chunk.Data.Length);
                 await _input.Writer.WriteAsync(chunk.Data, _stopReceiving.Token);
             }
         }
@@ -105,6 +109,11 @@ internal sealed class TunnelConnection
     }
 
     public override void Abort() => Abort(new ConnectionAbortedException("the connection was aborted"));
+
+    private void Count(int bytes)
+    {
+        if (_tunnel.Spend(bytes) is { } why) Abort(new ConnectionAbortedException(why));
+    }
 
     public override async ValueTask DisposeAsync()
     {

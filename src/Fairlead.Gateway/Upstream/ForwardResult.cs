@@ -17,6 +17,9 @@ internal enum ForwardEnd
 
     /// <summary>The workload's message cannot be forwarded.</summary>
     ClientMalformed,
+
+    /// <summary>The workload's body is longer than it may be.</summary>
+    ClientTooLarge,
 }
 
 /// <summary>How forwarding ended, and what the upstream did when it failed.</summary>

@@ -109,7 +109,7 @@ internal sealed class Forwarder(UpstreamClients clients, UpstreamOptions options
     {
         if (context.RequestAborted.IsCancellationRequested) return new ForwardResult(ForwardEnd.ClientAborted);
         if ((e as BadHttpRequestException ?? body?.ClientFault as BadHttpRequestException) is { } malformed)
-            return new ForwardResult(ForwardEnd.ClientMalformed, Explanation: malformed.Message);
+            return new ForwardResult(malformed.StatusCode == StatusCodes.Status413PayloadTooLarge ? ForwardEnd.ClientTooLarge : ForwardEnd.ClientMalformed, Explanation: malformed.Message);
         if (body?.ClientFault is not null) return new ForwardResult(ForwardEnd.ClientAborted);
 
         // A head that was copied but not sent is taken back, so that the caller can explain; one that was sent is cut.

@@ -12,6 +12,7 @@ internal static class GatewayConfig
         folder.Folder("state");
         folder.Write("github.token", TestSecrets.Github + "\n");
         folder.Write("state/origin-ca.pem", origin.Certificates.RootPem + options.ExtraCa);
+        foreach (var (name, content) in options.Files) folder.Write(name, content);
         return folder.Write("fairlead.yaml", Text(origin, options));
     }
 
@@ -44,6 +45,10 @@ internal static class GatewayConfig
             sessions:
               - { id: demo, token: { from: env, name: FAIRLEAD_TOKEN }, policy: default, credentials: [datadog, github, tools] }
               - { id: other, token: { from: env, name: OTHER_TOKEN }, policy: default, credentials: [datadog-other] }
+            """);
+        foreach (var session in options.Sessions) text.AppendLine(CultureInfo.InvariantCulture, $"  - {session}");
+        if (options.Sections.Length > 0) text.AppendLine(options.Sections);
+        text.AppendLine("""
             audit: { file: ./state/audit.jsonl }
             upstream:
               extra_ca: ./state/origin-ca.pem

@@ -20,9 +20,9 @@ internal sealed class RelayProcess : IAsyncDisposable
 
     public Uri Proxy => new(Variables["HTTPS_PROXY"]);
 
-    public static async Task<RelayProcess> StartAsync(Uri gateway, string session, TempFolder folder, string? gatewayCa, CancellationToken cancellationToken)
+    public static async Task<RelayProcess> StartAsync(Uri gateway, string session, TempFolder folder, string? gatewayCa, CancellationToken cancellationToken, string? token = null)
     {
-        var settings = Environment(gateway, session, folder, gatewayCa);
+        var settings = Environment(gateway, session, folder, gatewayCa, token);
         var environmentFile = Path.Combine(settings["HOME"], "tools.env");
         var program = RunningProgram.Start(Repository.Relay, ["relay", "--env-file", environmentFile], settings, folder.Path);
         try
@@ -37,10 +37,10 @@ internal sealed class RelayProcess : IAsyncDisposable
     }
 
     /// <summary>What a relay is told, in a folder of its own, with a token file that it will remove.</summary>
-    public static Dictionary<string, string> Environment(Uri gateway, string session, TempFolder folder, string? gatewayCa)
+    public static Dictionary<string, string> Environment(Uri gateway, string session, TempFolder folder, string? gatewayCa, string? token = null)
     {
         var home = folder.Folder($"relay-{Guid.NewGuid():n}");
-        var token = session == "demo" ? TestSecrets.Token : TestSecrets.OtherToken;
+        token ??= session == "demo" ? TestSecrets.Token : TestSecrets.OtherToken;
         var environment = ToolEnvironment.ForProduct(home);
         environment["FAIRLEAD_GATEWAY"] = gateway.ToString().TrimEnd('/');
         environment["FAIRLEAD_SESSION_ID"] = session;

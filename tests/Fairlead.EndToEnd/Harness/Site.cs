@@ -40,9 +40,11 @@ internal sealed class Site : IAsyncDisposable
         }
     }
 
-    public async Task<RelayProcess> StartRelayAsync(string session)
+    /// <param name="session">Its session's id.</param>
+    /// <param name="token">Its token; default: that of the configuration.</param>
+    public async Task<RelayProcess> StartRelayAsync(string session, string? token = null)
     {
-        var relay = await RelayProcess.StartAsync(Gateway.Address, session, Folder, _gatewayCa, Limits.Token());
+        var relay = await RelayProcess.StartAsync(Gateway.Address, session, Folder, _gatewayCa, Limits.Token(), token);
         _relays.Add(relay);
         return relay;
     }
@@ -62,6 +64,27 @@ internal sealed class Site : IAsyncDisposable
         {
             ShowLogs();
         }
+    }
+
+    /// <summary>Runs a command of the gateway in the site's folder to its end.</summary>
+    /// <param name="input">What it reads.</param>
+    /// <param name="arguments">The command.</param>
+    public async Task<ToolResult> AskGatewayAsync(string input, params string[] arguments)
+    {
+        await using var program = RunningProgram.Start(Repository.Gateway, arguments, ToolEnvironment.ForProduct(Folder.Folder("gateway-home")), Folder.Path);
+        await program.Stdin.WriteAsync(System.Text.Encoding.ASCII.GetBytes(input), Limits.Token());
+        program.Stdin.Close();
+        return await program.WaitAsync(Limits.Token());
+    }
+
+    /// <summary>Changes the configuration as a careful operator's tools do: whole or not at all.</summary>
+    public void Edit(Func<string, string> edit)
+    {
+        var file = Folder.File("fairlead.yaml");
+        var before = File.ReadAllText(file);
+        var after = edit(before);
+        Assert.NotEqual(before, after);
+        File.Move(Folder.Write("fairlead.yaml.new", after), file, overwrite: true);
     }
 
     /// <summary>Starts a tool behind the relay; the caller ends it.</summary>

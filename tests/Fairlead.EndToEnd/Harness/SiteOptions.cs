@@ -15,6 +15,15 @@ internal sealed record SiteOptions
     /// <summary>Rules after the usual ones.</summary>
     public IReadOnlyList<string> Rules { get; init; } = [];
 
+    /// <summary>Entries of <c>sessions</c> after the usual two.</summary>
+    public IReadOnlyList<string> Sessions { get; init; } = [];
+
+    /// <summary>Sections of the configuration that the usual one has not: <c>issuers</c>, <c>admin</c> and so on.</summary>
+    public string Sections { get; init; } = "";
+
+    /// <summary>Files of the site's folder, written before the gateway starts.</summary>
+    public IReadOnlyDictionary<string, string> Files { get; init; } = new Dictionary<string, string>();
+
     /// <summary>Names beside the origin's own, with the address that answers for them.</summary>
     public IReadOnlyDictionary<string, string> Resolve { get; init; } = new Dictionary<string, string>();
 

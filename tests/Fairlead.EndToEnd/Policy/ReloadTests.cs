@@ -20,7 +20,7 @@ public sealed class ReloadTests
         var load = Enumerable.Range(0, 8).Select(_ => LoadAsync(client, "https://origin.test/status/200/reload", stop.Token)).ToArray();
         await WaitForAsync(() => site.Origin.Requests.For("/status/200/reload").Count() > 50);
 
-        Edit(site, text => text.Replace("- allow * origin.test/**", "- allow * origin.test/**\n      - deny * origin.test/status/200/reload", StringComparison.Ordinal));
+        site.Edit(text => text.Replace("- allow * origin.test/**", "- allow * origin.test/**\n      - deny * origin.test/status/200/reload", StringComparison.Ordinal));
         await UntilAsync(client, "https://origin.test/status/200/reload", HttpStatusCode.Forbidden);
         var passed = site.Origin.Requests.For("/status/200/reload").Count();
         Assert.Equal(HttpStatusCode.Forbidden, await GetAsync(client, "https://origin.test/status/200/reload"));
@@ -40,14 +40,15 @@ public sealed class ReloadTests
         await using var site = await Site.StartAsync();
         using var client = ProxiedHttp.Client(site.Relay, HttpVersion.Version11);
 
-        Edit(site, text => text.Replace("allow * origin.test/**", "permit * origin.test/**", StringComparison.Ordinal));
-        var told = await site.Gateway.Program.Stderr.WaitForAsync(text => text.Contains("stays in force", StringComparison.Ordinal) ? text : null, Limits.Token());
+        site.Edit(text => text.Replace("allow * origin.test/**", "permit * origin.test/**", StringComparison.Ordinal));
+        var told = await site.Gateway.Program.Stderr.WaitForAsync(text => text.Contains("got 'permit'", StringComparison.Ordinal) ? text : null, Limits.Token());
 
+        Assert.Contains("stays in force", told, StringComparison.Ordinal);
         Assert.Contains("expected 'allow' or 'deny', got 'permit'", told, StringComparison.Ordinal);
         Assert.Equal(HttpStatusCode.OK, await GetAsync(client, "https://origin.test/status/200/broken"));
 
         // It is mended, and says so by working.
-        Edit(site, text => text.Replace("permit * origin.test/**", "deny * origin.test/**", StringComparison.Ordinal));
+        site.Edit(text => text.Replace("permit * origin.test/**", "deny * origin.test/**", StringComparison.Ordinal));
         await UntilAsync(client, "https://origin.test/status/200/broken", HttpStatusCode.Forbidden);
         Assert.Single(site.Gateway.Program.Stderr.Text.Split("stays in force"), part => part.Contains("permit", StringComparison.Ordinal));
     }
@@ -63,7 +64,7 @@ public sealed class ReloadTests
         using var stream = await theirs.GetStreamAsync(new Uri("https://origin.test/sse/revoked"), Limits.Token());
         Assert.NotEqual(0, await stream.ReadAsync(new byte[1024], Limits.Token()));
 
-        Edit(site, text => string.Join('\n', text.Split('\n').Where(line => !line.Contains("id: other", StringComparison.Ordinal))));
+        site.Edit(text => string.Join('\n', text.Split('\n').Where(line => !line.Contains("id: other", StringComparison.Ordinal))));
 
         // An open tunnel is cut, and what it carried does not look whole.
         await Assert.ThrowsAnyAsync<Exception>(() => stream.CopyToAsync(Stream.Null, Limits.Token()));
@@ -124,16 +125,6 @@ public sealed class ReloadTests
     {
         var limit = Limits.Token();
         while (!condition()) await Task.Delay(Limits.Poll, limit);
-    }
-
-    // As a careful operator's tools do: whole or not at all.
-    private static void Edit(Site site, Func<string, string> edit)
-    {
-        var file = site.Folder.File("fairlead.yaml");
-        var before = File.ReadAllText(file);
-        var after = edit(before);
-        Assert.NotEqual(before, after);
-        File.Move(site.Folder.Write("fairlead.yaml.new", after), file, overwrite: true);
     }
 
     [DllImport("libc", EntryPoint = "kill")]

@@ -32,13 +32,15 @@ internal sealed class Edge : IAsyncDisposable
     /// <param name="originCa">Trusted for upstreams.</param>
     /// <param name="sessions">Default: one session <c>s1</c> that may do everything.</param>
     /// <param name="auditFile">Default: a file in the folder.</param>
+    /// <param name="set">In place of <paramref name="sessions"/>, when a test has issuers.</param>
     /// <param name="upstream">Limits of the upstream, when a test has its own.</param>
     public static async Task<Edge> StartAsync(
         IReadOnlyDictionary<string, IPEndPoint>? resolve = null,
         OriginCa? originCa = null,
         IReadOnlyList<Session>? sessions = null,
         string? auditFile = null,
-        UpstreamOptions? upstream = null)
+        UpstreamOptions? upstream = null,
+        SessionSet? set = null)
     {
         var edge = new Edge();
         edge.AuditFile = auditFile ?? edge._folder["audit.jsonl"];
@@ -48,7 +50,7 @@ internal sealed class Edge : IAsyncDisposable
                 Listen = new(new IPEndPoint(IPAddress.Loopback, 0), "", null, null),
                 CaDirectory = edge._folder["ca"],
                 AuditFile = edge.AuditFile,
-                Sessions = sessions ?? [SessionOf("s1", Token)],
+                SessionSet = set ?? new SessionSet(sessions ?? [SessionOf("s1", Token)]),
                 Upstream = (upstream ?? new UpstreamOptions()) with
                 {
                     Resolve = resolve ?? new Dictionary<string, IPEndPoint>(),

@@ -2,6 +2,7 @@ using System.Text.RegularExpressions;
 using Fairlead.Gateway.Configuration;
 using Fairlead.Gateway.Review;
 using Fairlead.Tests.Gateway;
+using Fairlead.Tests.Gateway.Identity;
 
 namespace Fairlead.Tests.Repository;
 
@@ -15,11 +16,16 @@ public sealed partial class DocumentationTests : IDisposable
         Environment.SetEnvironmentVariable("DD_API_KEY", "FAKE-key");
         Environment.SetEnvironmentVariable("FAIRLEAD_TOKEN", "FAKE-token");
         _folder.Write("github.token", "FAKE-github");
+        foreach (var token in (string[])["laptop", "cluster", "admin"]) _folder.Write($"{token}.token", $"FAKE-{token}");
+        _folder.Write("orchestrator.jwks", new Signer().Jwks());
+        using var ca = new OriginCa();
+        _folder.Write("cluster-ca.crt", ca.Root.ExportCertificatePem());
     }
 
     [Theory]
     [InlineData("README.md")]
     [InlineData("docs/configuration.md")]
+    [InlineData("docs/sessions.md")]
     public void A_configuration_that_a_page_shows_loads(string page)
     {
         var shown = YamlBlock().Matches(File.ReadAllText(RepositoryFiles.PathOf(page))).Select(block => block.Groups[1].Value).ToArray();

@@ -150,7 +150,7 @@ public sealed class ConfigFileTests : IDisposable
         { "[datadog, github]", "[datadgo]", "16:96", "sessions[0].credentials[0]: there is no credential 'datadgo'; did you mean 'datadog'?" },
         { "[datadog, github]", "[datadog, datadog]", "16:105", "both set DD-API-KEY" },
         { "id: two", "id: one", "17:11", "sessions[1].id: there are two sessions 'one'" },
-        { "id: two", "id: \"t:wo\"", "17:11", "sessions[1].id: expected visible ASCII without ':', got 't:wo'" },
+        { "id: two", "id: \"t:wo\"", "17:11", "sessions[1].id: expected visible ASCII without ':' and '#', got 't:wo'" },
         { "id: two", "id: \"\"", "17:11", "sessions[1].id: expected a text, got nothing" },
         { "id: two, ", "", "17:5", "sessions[1]: 'id' is missing" },
         { "{ from: file, path: token.txt }", "{ from: env, name: FAIRLEAD_TEST_TOKEN }", "17:23", "sessions[1].token: another session has the same token, so a caller could not be told apart" },

@@ -51,13 +51,13 @@ public sealed class CredentialTests
             Listen = new(new IPEndPoint(IPAddress.Loopback, 0), "", null, null),
             CaDirectory = "ca",
             AuditFile = "audit",
-            Sessions = [session],
+            SessionSet = new SessionSet([session]),
         };
         using var lines = new StringWriter();
         using var logging = LoggerFactory.Create(b => b.SetMinimumLevel(LogLevel.Trace).AddProvider(new Lines(lines)));
         var logger = logging.CreateLogger("canary");
 
-        foreach (var thing in new object[] { secret, credential.Headers[0], credential, session.Credentials, session, options, new SessionRegistry([session]), credential.Headers })
+        foreach (var thing in new object[] { secret, credential.Headers[0], credential, session.Credentials, session, options, new SessionRegistry(new SessionSet([session]), TimeProvider.System), credential.Headers })
         {
             if (logger.IsEnabled(LogLevel.Information)) logger.LogInformation("{Thing} {@Same}", thing, thing);
             lines.WriteLine(thing);

@@ -7,7 +7,7 @@ public sealed class SessionRegistryTests
 {
     private static readonly Session One = Edge.SessionOf("one", "FAKE-token-1");
     private static readonly Session Two = Edge.SessionOf("two", "FAKE-token:2");
-    private static readonly SessionRegistry Registry = new([One, Two]);
+    private static readonly SessionRegistry Registry = new(new SessionSet([One, Two]), TimeProvider.System);
 
     [Theory]
     [InlineData("Bearer FAKE-token-1", "one")]
@@ -29,25 +29,50 @@ public sealed class SessionRegistryTests
     [InlineData("Bearer one:FAKE-token-1", null)]
     [InlineData("Bearer FAKE-token-1\0", null)]
     [InlineData(" Bearer FAKE-token-1", null)]
-    public void The_bearer_token_says_who_calls(string? authorization, string? session) => Assert.Equal(session, Registry.Authenticate(authorization)?.Current.Id);
+    public async Task The_bearer_token_says_who_calls(string? authorization, string? session)
+    {
+        var (lease, why) = await Registry.AuthenticateAsync(authorization, Limits.Token);
+
+        Assert.Equal(session, lease?.Current.Id);
+        Assert.Equal(session is null ? "no session of the configuration has this token" : "", why);
+    }
 
     [Fact]
-    public void Other_sessions_are_put_into_force_and_those_that_ended_are_told()
+    public async Task Other_sessions_are_put_into_force_and_those_that_ended_are_told()
     {
-        var registry = new SessionRegistry([One, Two]);
-        var (one, two) = (registry.Authenticate("Bearer FAKE-token-1")!, registry.Authenticate("Bearer FAKE-token:2")!);
+        using var registry = new SessionRegistry(new SessionSet([One, Two]), TimeProvider.System);
+        var ended = new List<string>();
+        registry.Ended = (id, _) => ended.Add(id);
+        var (one, two) = ((await AskAsync(registry, "FAKE-token-1"))!, (await AskAsync(registry, "FAKE-token:2"))!);
         var renewed = Edge.SessionOf("one", "FAKE-token-1", ["deny * **"]);
 
-        Assert.Equal(["two"], registry.Replace([renewed, Edge.SessionOf("two", "FAKE-token-3"), Edge.SessionOf("three", "FAKE-token-4")]));
+        registry.Replace(new SessionSet([renewed, Edge.SessionOf("two", "FAKE-token-3"), Edge.SessionOf("three", "FAKE-token-4")]));
 
+        Assert.Equal(["two"], ended);
         Assert.Same(renewed, one.Current);
-        Assert.Same(one, registry.Authenticate("Bearer FAKE-token-1"));
+        Assert.Same(one, await AskAsync(registry, "FAKE-token-1"));
         Assert.False(one.Revoked.IsCancellationRequested);
         // The same id with another token is another session: whoever held the old token has lost it.
         Assert.True(two.Revoked.IsCancellationRequested);
-        Assert.Null(registry.Authenticate("Bearer FAKE-token:2"));
-        Assert.Equal("two", registry.Authenticate("Bearer FAKE-token-3")?.Current.Id);
-        Assert.Equal("three", registry.Authenticate("Bearer FAKE-token-4")?.Current.Id);
+        Assert.Null(await AskAsync(registry, "FAKE-token:2"));
+        Assert.Equal("two", (await AskAsync(registry, "FAKE-token-3"))?.Current.Id);
+        Assert.Equal("three", (await AskAsync(registry, "FAKE-token-4"))?.Current.Id);
+    }
+
+    [Fact]
+    public async Task A_revoked_session_of_the_configuration_is_refused_until_it_is_taken_out_of_the_list()
+    {
+        using var registry = new SessionRegistry(new SessionSet([One, Two]), TimeProvider.System);
+        var one = (await AskAsync(registry, "FAKE-token-1"))!;
+
+        registry.Revoke("one");
+
+        Assert.True(one.Revoked.IsCancellationRequested);
+        Assert.Equal("the session was revoked", one.WhyEnded);
+        Assert.Null(await AskAsync(registry, "FAKE-token-1"));
+        Assert.NotNull(await AskAsync(registry, "FAKE-token:2"));
+        registry.Replace(new SessionSet([One, Two]));
+        Assert.NotNull(await AskAsync(registry, "FAKE-token-1"));
     }
 
     [Theory]
@@ -90,4 +115,6 @@ public sealed class SessionRegistryTests
 
     [Fact]
     public void The_token_itself_is_not_kept() => Assert.DoesNotContain("FAKE-token-1", Encoding.Latin1.GetString(One.TokenHash), StringComparison.Ordinal);
+
+    private static async Task<SessionLease?> AskAsync(SessionRegistry registry, string token) => (await registry.AuthenticateAsync($"Bearer {token}", Limits.Token)).Lease;
 }

@@ -1,0 +1,166 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Fairlead.Gateway.Audit;
+using Fairlead.Gateway.Configuration;
+using Fairlead.Gateway.Credentials;
+using Fairlead.Gateway.Sessions;
+using Fairlead.Wire;
+
+namespace Fairlead.Gateway;
+
+/// <summary>
+/// For whoever runs the gateway, on a listener of its own: is it well, who is connected, a session is made, a session is ended.
+/// <code>
+/// GET /healthz  GET /readyz  GET /metrics            without a token
+/// GET|POST /v1/sessions   DELETE /v1/sessions/ID     with the token of 'admin'
+/// </code>
+/// </summary>
+internal sealed class AdminEndpoint(SessionRegistry sessions, AuditLog audit, GatewayHealth health, TimeProvider time, ILogger logger)
+{
+    private const string Sessions = "/v1/sessions";
+    private static readonly TimeSpan DefaultLifetime = TimeSpan.FromHours(4);
+    // Read by people and programs, never by a browser: quotes stay quotes.
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    private GatewayOptions? _options;
+    private byte[] _tokenHash = RandomNumberGenerator.GetBytes(32);
+
+    /// <summary>Puts another configuration into force.</summary>
+    /// <param name="options">The configuration.</param>
+    /// <param name="address">Where relays find the gateway.</param>
+    public void Apply(GatewayOptions options, string address)
+    {
+        if (options.Admin is { } admin) Volatile.Write(ref _tokenHash, HashOf(admin.Token));
+        Address = address;
+        Volatile.Write(ref _options, options);
+    }
+
+    private string Address { get; set; } = "";
+
+    public Task HandleAsync(HttpContext context)
+    {
+        var (method, path) = (context.Request.Method, context.Request.Path.Value ?? "");
+        return (method, path) switch
+        {
+            ("GET", "/healthz") => SayAsync(context, 200, "ok\n"),
+            ("GET", "/readyz") => ReadyAsync(context),
+            ("GET", "/metrics") => SayAsync(context, 200, Metrics(), "text/plain; version=0.0.4; charset=utf-8"),
+            _ when !IsAuthentic(context) => RefuseAsync(context),
+            ("GET", Sessions) => SayAsync(context, 200, List().ToJsonString(Indented) + "\n", "application/json"),
+            ("POST", Sessions) => MakeAsync(context),
+            ("DELETE", _) when path.StartsWith(Sessions + "/", StringComparison.Ordinal) => RevokeAsync(context, path[(Sessions.Length + 1)..]),
+            _ => ProblemAsync(context, 404, "nothing is served here: see GET /healthz, /readyz, /metrics, /v1/sessions"),
+        };
+    }
+
+    private bool IsAuthentic(HttpContext context)
+    {
+        const string scheme = "Bearer ";
+        var authorization = context.Request.Headers.Authorization.ToString();
+        return authorization.StartsWith(scheme, StringComparison.OrdinalIgnoreCase)
+            && CryptographicOperations.FixedTimeEquals(SHA256.HashData(Encoding.UTF8.GetBytes(authorization[scheme.Length..].Trim())), Volatile.Read(ref _tokenHash));
+    }
+
+    private static byte[] HashOf(Secret token) => SHA256.HashData(Encoding.UTF8.GetBytes(token.Reveal()));
+
+    private static Task RefuseAsync(HttpContext context)
+    {
+        context.Response.Headers.WWWAuthenticate = "Bearer";
+        return ProblemAsync(context, 401, "expected Authorization: Bearer, with the token of 'admin'");
+    }
+
+    // Ready is who can serve; what is merely not as its owner wants it is said beside it.
+    private Task ReadyAsync(HttpContext context)
+    {
+        var isReady = audit.IsWritable;
+        var answer = new JsonObject { ["ready"] = isReady, ["audit"] = isReady ? "ok" : "cannot be written: new requests get 503", ["configuration"] = health.Refusal is null ? "ok" : $"the file does not load, and the one before it is in force: {health.Refusal}" };
+        var issuers = new JsonObject();
+        foreach (var issuer in sessions.Issuers) issuers[issuer.Name] = issuer.Keys.Problem ?? "ok";
+        if (issuers.Count > 0) answer["issuers"] = issuers;
+        return SayAsync(context, isReady ? 200 : 503, answer.ToJsonString(Indented) + "\n", "application/json");
+    }
+
+    private string Metrics()
+    {
+        var alive = sessions.Alive.ToArray();
+        var text = new StringBuilder();
+        void Add(string name, string kind, string help, long value) => text.Append(CultureInfo.InvariantCulture, $"# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n");
+        Add("fairlead_config_generation", "counter", "Configurations that were put into force.", health.Generation);
+        Add("fairlead_config_refused_total", "counter", "Changed configurations that did not load.", health.Refusals);
+        Add("fairlead_config_current", "gauge", "1 while what is in force is what the file says.", health.Refusal is null ? 1 : 0);
+        Add("fairlead_audit_writable", "gauge", "1 while records can be written.", audit.IsWritable ? 1 : 0);
+        Add("fairlead_sessions", "gauge", "Sessions that are alive.", alive.Length);
+        Add("fairlead_tunnels_open", "gauge", "Tunnels that are open.", alive.DistinctBy(l => l.Current.Id).Where(l => l.Lineage.Count == 1).Sum(l => l.Usage.Tunnels));
+        return text.ToString();
+    }
+
+    private JsonArray List() => new([.. sessions.Alive.OrderBy(l => l.Current.Id, StringComparer.Ordinal).Select(lease => (JsonNode)new JsonObject
+    {
+        ["session"] = lease.Current.Id,
+        ["entry"] = lease.Current.Entry,
+        ["policy"] = lease.Current.Policy.Name,
+        ["policy_hash"] = lease.Current.Policy.Hash,
+        ["began"] = Time(lease.Began),
+        ["expires"] = lease.Expires == DateTimeOffset.MaxValue ? null : Time(lease.Expires),
+        ["tunnels"] = lease.Usage.Tunnels,
+        ["bytes"] = lease.Usage.Bytes,
+    })]);
+
+    private async Task MakeAsync(HttpContext context)
+    {
+        var options = Volatile.Read(ref _options)!;
+        try
+        {
+            using var body = new StreamReader(context.Request.Body, Encoding.UTF8);
+            var request = JsonNode.Parse(await body.ReadToEndAsync(context.RequestAborted), documentOptions: new JsonDocumentOptions { AllowDuplicateProperties = false, MaxDepth = 8 }) as JsonObject
+                ?? throw new InvalidDataException("expected a JSON object");
+            var asked = SessionRequest.Read(request);
+            var session = SessionMint.Make(options, asked, DefaultLifetime, time.GetUtcNow());
+            logger.SessionMade(session.Id, session.Expires);
+            context.Response.Headers.CacheControl = "no-store";
+            await SayAsync(context, 201, session.ToJson(asked.Gateway ?? Address).ToJsonString(Indented) + "\n", "application/json");
+        }
+        catch (Exception e) when (e is InvalidDataException or ConfigException or JsonException or BadHttpRequestException)
+        {
+            await ProblemAsync(context, 400, e.Message);
+        }
+    }
+
+    private async Task RevokeAsync(HttpContext context, string id)
+    {
+        if (Volatile.Read(ref _options)!.RevocationsFile is not { } file)
+        {
+            await ProblemAsync(context, 409, "the configuration has no 'revocations: FILE', so a revocation would not outlive the gateway");
+            return;
+        }
+
+        try
+        {
+            Revocations.Add(file, id, time.GetUtcNow());
+        }
+        catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
+        {
+            await ProblemAsync(context, e is InvalidDataException ? 400 : 500, e.Message);
+            return;
+        }
+
+        sessions.Revoke(id);
+        await SayAsync(context, 200, new JsonObject { ["revoked"] = id }.ToJsonString(Indented) + "\n", "application/json");
+    }
+
+    private static Task ProblemAsync(HttpContext context, int status, string why) =>
+        SayAsync(context, status, new JsonObject { ["error"] = why }.ToJsonString(Indented) + "\n", "application/json");
+
+    private static Task SayAsync(HttpContext context, int status, string text, string type = "text/plain; charset=utf-8")
+    {
+        context.Response.StatusCode = status;
+        context.Response.ContentType = type;
+        context.Response.Headers.XContentTypeOptions = "nosniff";
+        return context.Response.WriteAsync(text, context.RequestAborted);
+    }
+
+    private static string Time(DateTimeOffset time) => HostPort.Printable(time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture));
+}

@@ -1,0 +1,143 @@
+using System.Security.Cryptography.X509Certificates;
+using Fairlead.Gateway.Credentials;
+using Fairlead.Gateway.Identity;
+using Fairlead.Wire;
+using YamlDotNet.RepresentationModel;
+
+namespace Fairlead.Gateway.Configuration;
+
+/// <summary><c>issuers</c>: who may sign tokens of sessions.</summary>
+internal static class IssuersSection
+{
+    private const string OwnName = "fairlead";
+    private static readonly string[] DefaultAlgorithms = ["ES256", "RS256"];
+
+    public static Dictionary<string, TokenIssuer> Read(ConfigNode node, ConfigContext context)
+    {
+        var issuers = new Dictionary<string, TokenIssuer>();
+        foreach (var (name, value) in node.Entries())
+        {
+            var fields = value.Closed("key", "issuer", "audience", "jwks", "algorithms");
+            var made = fields.Has("key", out var key) ? ReadOwn(name, key, fields, context) : ReadForeign(name, fields, context);
+            if (made is null) continue;
+            if (issuers.Values.FirstOrDefault(i => i.Issuer == made.Issuer && i.Audience == made.Audience) is { } other)
+                value.Fail($"'{other.Name}' has the same issuer and audience, so nobody could tell whose a token is");
+            issuers[name] = made;
+        }
+
+        return issuers;
+    }
+
+    private static TokenIssuer? ReadOwn(string name, ConfigNode key, ConfigNode.Fields fields, ConfigContext context)
+    {
+        if (fields.Has("jwks", out var jwks)) jwks.Fail("'jwks' is for another's tokens; 'key' is the gateway's own");
+        if (fields.Has("algorithms", out var algorithms)) algorithms.Fail("the gateway's own tokens are signed by ES256");
+        var file = context.PathOf(key);
+        if (file.Length == 0) return null;
+        var issuer = fields.Has("issuer", out var iss) ? iss.Text() : OwnName;
+        var audience = fields.Has("audience", out var aud) ? aud.Text() : OwnName;
+        KeySource keys = new FixedKeys(file, []);
+        if (context.ReadsIdentities)
+        {
+            context.WatchedFiles.Add(file);
+            try
+            {
+                var own = SigningKey.OpenOrCreate(file);
+                keys = new FixedKeys(file, [own.Public]);
+            }
+            catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
+            {
+                key.Fail(e.Message);
+            }
+        }
+
+        return new TokenIssuer(name, issuer, audience, ["ES256"], keys, file);
+    }
+
+    private static TokenIssuer? ReadForeign(string name, ConfigNode.Fields fields, ConfigContext context)
+    {
+        var issuer = fields.Required("issuer");
+        var audience = fields.Required("audience").Text();
+        var jwks = fields.Required("jwks");
+        string[] algorithms = fields.Has("algorithms", out var given) ? [.. ConditionReader.Words(given)] : DefaultAlgorithms;
+        if (algorithms.FirstOrDefault(a => !TokenIssuer.KnownAlgorithms.Contains(a)) is { } odd)
+            given!.Fail($"expected {string.Join(", ", TokenIssuer.KnownAlgorithms)}, got '{HostPort.Printable(odd)}'");
+        var keys = jwks.Node is YamlScalarNode ? ReadDiscovery(jwks, issuer) : ReadKeys(jwks, context);
+        return issuer.Text().Length == 0 || audience.Length == 0 || keys is null ? null : new TokenIssuer(name, issuer.Text(), audience, algorithms, keys, null);
+    }
+
+    private static FetchedKeys? ReadDiscovery(ConfigNode jwks, ConfigNode issuer)
+    {
+        if (jwks.OneOf("discover").Length == 0) return null;
+        if (ReadUrl(issuer) is not { } url) return null;
+        return new FetchedKeys(url, isDiscovered: true, [], () => null, TimeProvider.System);
+    }
+
+    private static KeySource? ReadKeys(ConfigNode jwks, ConfigContext context)
+    {
+        var fields = jwks.Closed("file", "url", "ca", "token", "discover");
+        var isDiscovered = fields.Has("discover", out var discovered);
+        if (fields.Has("file", out var fileNode))
+        {
+            foreach (var other in (string[])["url", "ca", "token", "discover"])
+            {
+                if (fields.Has(other, out var odd)) odd.Fail($"'{other}' is for keys that are fetched");
+            }
+
+            return ReadFile(fileNode, context);
+        }
+
+        if (isDiscovered && fields.Has("url", out var both)) both.Fail("'url' is the key set itself; with 'discover' it is found");
+        if (ReadUrl(isDiscovered ? discovered! : fields.Required("url")) is not { } url) return null;
+        var roots = fields.Has("ca", out var ca) ? ReadRoots(ca, context) : [];
+        var token = fields.Has("token", out var tokenNode) ? context.ReadSource(tokenNode) : null;
+        return new FetchedKeys(url, isDiscovered, roots, () => ReadToken(token), TimeProvider.System);
+    }
+
+    private static FixedKeys? ReadFile(ConfigNode node, ConfigContext context)
+    {
+        var path = context.ExistingFile(node);
+        if (path.Length == 0) return null;
+        if (!context.ReadsIdentities) return new FixedKeys(path, []);
+        context.WatchedFiles.Add(path);
+        try
+        {
+            if (KeySource.TryRead(File.ReadAllText(path), out var keys) is { } problem) node.Fail($"{path}: {problem}");
+            return new FixedKeys(path, keys);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            node.Fail($"{path} cannot be read: {e.Message}");
+            return null;
+        }
+    }
+
+    // Whoever can change the keys on their way can be every workload.
+    private static Uri? ReadUrl(ConfigNode node)
+    {
+        var text = node.Text();
+        if (text.Length == 0) return null;
+        if (Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme == Uri.UriSchemeHttps && url.UserInfo.Length == 0 && url.Fragment.Length == 0) return url;
+        node.Fail($"expected an https URL, got '{HostPort.Printable(text)}'");
+        return null;
+    }
+
+    private static X509Certificate2Collection ReadRoots(ConfigNode node, ConfigContext context)
+    {
+        var roots = new X509Certificate2Collection();
+        if (context.ExistingFile(node) is not { Length: > 0 } file || !context.ReadsIdentities) return roots;
+        try
+        {
+            roots.ImportFromPemFile(file);
+            if (roots.Count == 0) node.Fail($"{file} holds no certificate in PEM");
+        }
+        catch (Exception e) when (e is IOException or System.Security.Cryptography.CryptographicException)
+        {
+            node.Fail($"{file} holds a certificate that cannot be read: {e.Message}");
+        }
+
+        return roots;
+    }
+
+    private static string? ReadToken(SecretSource? source) => source is not null && source.TryRead(out var value) is null ? value.Trim() : null;
+}

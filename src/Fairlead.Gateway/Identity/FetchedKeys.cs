@@ -1,0 +1,133 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Security;
+using System.Security.Cryptography.X509Certificates;
+using System.Text.Json;
+using Microsoft.IdentityModel.Tokens;
+
+namespace Fairlead.Gateway.Identity;
+
+/// <summary>
+/// Keys that an issuer publishes: a key set by its URL, or by OpenID Connect Discovery 1.0. Fetched when first asked for, every five minutes, and when a
+/// token names a key that is not known, at most every five seconds. While a fetch fails, the keys before it stay.
+/// </summary>
+internal sealed class FetchedKeys : KeySource, IDisposable
+{
+    private const int MaxBytes = 256 * 1024;
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Fresh = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(5);
+
+    private readonly Uri _url;
+    private readonly string? _discoveredFrom;
+    private readonly Func<string?> _bearer;
+    private readonly TimeProvider _time;
+    private readonly HttpClient _client;
+    private readonly SemaphoreSlim _fetching = new(1);
+    private IReadOnlyList<SecurityKey> _keys = [];
+    private DateTimeOffset _fetched = DateTimeOffset.MinValue;
+    private DateTimeOffset _tried = DateTimeOffset.MinValue;
+
+    /// <param name="url">The key set; or the issuer, to which discovery's path is added.</param>
+    /// <param name="isDiscovered">True for the latter.</param>
+    /// <param name="roots">Trusted instead of the system's; empty for the system's.</param>
+    /// <param name="bearer">A token for the fetch, read each time since platforms rotate them, or null.</param>
+    /// <param name="time">The clock.</param>
+    public FetchedKeys(Uri url, bool isDiscovered, X509Certificate2Collection roots, Func<string?> bearer, TimeProvider time)
+    {
+        _discoveredFrom = isDiscovered ? url.ToString().TrimEnd('/') : null;
+        _url = isDiscovered ? new Uri(_discoveredFrom + "/.well-known/openid-configuration") : url;
+        (_bearer, _time) = (bearer, time);
+        Identity = $"{_url} {string.Join(' ', roots.Select(r => r.Thumbprint))}";
+        // The operator named this host, no workload did: it is not the guard's business. Proxies and redirects are not followed.
+        _client = new HttpClient(new SocketsHttpHandler
+        {
+            UseProxy = false,
+            AllowAutoRedirect = false,
+            UseCookies = false,
+            ConnectTimeout = Limit,
+            PooledConnectionLifetime = Fresh,
+            SslOptions = new SslClientAuthenticationOptions { CertificateChainPolicy = roots.Count == 0 ? null : Trusting(roots) },
+        })
+        { Timeout = Limit, MaxResponseContentBufferSize = MaxBytes };
+    }
+
+    public override string Identity { get; }
+
+    public override string? Problem => Volatile.Read(ref _problem);
+
+    private string? _problem = "the keys were not fetched yet";
+
+    public override async ValueTask<IReadOnlyList<SecurityKey>> FindAsync(string? keyId, CancellationToken cancellationToken)
+    {
+        var found = Select(Volatile.Read(ref _keys), keyId);
+        if (found.Count > 0 && _time.GetUtcNow() - _fetched < Fresh) return found;
+        await RefreshAsync(cancellationToken);
+        return Select(Volatile.Read(ref _keys), keyId);
+    }
+
+    // An issuer drops a key when it signs with the next one; what the old key signed ends by its own expiry.
+    public override bool StillHas(string keyId) => true;
+
+    /// <summary>Fetches, unless somebody just did.</summary>
+    public async Task RefreshAsync(CancellationToken cancellationToken)
+    {
+        await _fetching.WaitAsync(cancellationToken);
+        try
+        {
+            var now = _time.GetUtcNow();
+            if (now - _tried < Pause) return;
+            _tried = now;
+            var url = _discoveredFrom is null ? _url : await DiscoverAsync(cancellationToken);
+            var problem = TryRead(await GetAsync(url, cancellationToken), out var keys);
+            if (problem is not null) throw new InvalidDataException($"{url}: {problem}");
+            Volatile.Write(ref _keys, keys);
+            _fetched = now;
+            Volatile.Write(ref _problem, null);
+        }
+        catch (Exception e) when (e is HttpRequestException or InvalidDataException or JsonException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
+        {
+            var why = e is OperationCanceledException ? $"no answer within {Limit.TotalSeconds} s" : (e.InnerException ?? e).Message;
+            Volatile.Write(ref _problem, $"the keys at {_url} cannot be had: {why}");
+        }
+        finally
+        {
+            _fetching.Release();
+        }
+    }
+
+    public void Dispose()
+    {
+        _client.Dispose();
+        _fetching.Dispose();
+    }
+
+    private async Task<Uri> DiscoverAsync(CancellationToken cancellationToken)
+    {
+        using var document = JsonDocument.Parse(await GetAsync(_url, cancellationToken));
+        var root = document.RootElement;
+        // OpenID Connect Discovery 1.0 §4.3: the document must say that it is this issuer's.
+        if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty("issuer", out var issuer) || issuer.ValueKind != JsonValueKind.String || issuer.GetString()!.TrimEnd('/') != _discoveredFrom)
+            throw new InvalidDataException($"{_url}: the document is not that of the issuer {_discoveredFrom}");
+        if (!root.TryGetProperty("jwks_uri", out var keys) || keys.ValueKind != JsonValueKind.String || !Uri.TryCreate(keys.GetString(), UriKind.Absolute, out var url) || url.Scheme != Uri.UriSchemeHttps)
+            throw new InvalidDataException($"{_url}: expected 'jwks_uri' with an https URL");
+        return url;
+    }
+
+    private async Task<string> GetAsync(Uri url, CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, url);
+        request.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue("application/json"));
+        if (_bearer() is { } token) request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        using var response = await _client.SendAsync(request, cancellationToken);
+        if (response.StatusCode != HttpStatusCode.OK) throw new InvalidDataException($"{url} answered {(int)response.StatusCode}");
+        return await response.Content.ReadAsStringAsync(cancellationToken);
+    }
+
+    private static X509ChainPolicy Trusting(X509Certificate2Collection roots)
+    {
+        var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+        policy.CustomTrustStore.AddRange(roots);
+        return policy;
+    }
+}

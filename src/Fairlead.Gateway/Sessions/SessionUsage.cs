@@ -1,0 +1,40 @@
+namespace Fairlead.Gateway.Sessions;
+
+/// <summary>What a session has taken so far. One for all its tokens, and its children count for it, too.</summary>
+internal sealed class SessionUsage(TimeProvider time)
+{
+    private readonly Lock _lock = new();
+    private long _bytes;
+    private int _tunnels;
+    private double? _allowance;
+    private long _filled;
+
+    /// <summary>Tunnels that are open.</summary>
+    public int Tunnels => Volatile.Read(ref _tunnels);
+
+    /// <summary>Bytes in tunnels, both ways.</summary>
+    public long Bytes => Interlocked.Read(ref _bytes);
+
+    public void AddTunnel(int change) => Interlocked.Add(ref _tunnels, change);
+
+    public void AddBytes(long count) => Interlocked.Add(ref _bytes, count);
+
+    /// <summary>Takes one request.</summary>
+    /// <param name="perMinute">The limit.</param>
+    /// <param name="wait">How long until one may pass, when this one may not.</param>
+    public bool TryTakeRequest(int perMinute, out TimeSpan wait)
+    {
+        lock (_lock)
+        {
+            var now = time.GetTimestamp();
+            // A bucket begins full; a smaller limit that came with a changed configuration holds at once.
+            var perSecond = perMinute / 60.0;
+            var filled = _allowance is { } left ? left + (time.GetElapsedTime(_filled, now).TotalSeconds * perSecond) : perMinute;
+            (_allowance, _filled) = (Math.Min(filled, perMinute), now);
+            wait = _allowance >= 1 ? TimeSpan.Zero : TimeSpan.FromSeconds((1 - _allowance.Value) / perSecond);
+            if (_allowance < 1) return false;
+            _allowance--;
+            return true;
+        }
+    }
+}
