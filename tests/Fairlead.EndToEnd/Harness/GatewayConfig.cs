@@ -40,7 +40,8 @@ internal static class GatewayConfig
                 default: deny
                 rules:
             """);
-        foreach (var rule in Rules.Concat(options.Rules)) text.AppendLine(CultureInfo.InvariantCulture, $"      - {rule}");
+        foreach (var rule in (options.UsualRules ?? Rules).Concat(options.Rules)) text.AppendLine(CultureInfo.InvariantCulture, $"      - {rule}");
+        if (options.Presets.Count > 0) text.AppendLine(CultureInfo.InvariantCulture, $"    presets: [{string.Join(", ", options.Presets)}]");
         text.AppendLine("""
             sessions:
               - { id: demo, token: { from: env, name: FAIRLEAD_TOKEN }, policy: default, credentials: [datadog, github, tools] }
@@ -77,6 +78,5 @@ internal static class GatewayConfig
         "allow * untrusted.test/**",
         "allow * dead.test/**",
         "allow * nowhere.invalid/**",
-        "allow * *.tools.test/**",
     ];
 }

@@ -12,8 +12,14 @@ internal sealed record SiteOptions
     /// <summary>A path in front of the gateway's endpoints, as an ingress adds it: <c>/edge</c>.</summary>
     public string Prefix { get; init; } = "";
 
+    /// <summary>In place of the usual rules, where a test needs fewer.</summary>
+    public IReadOnlyList<string>? UsualRules { get; init; }
+
     /// <summary>Rules after the usual ones.</summary>
     public IReadOnlyList<string> Rules { get; init; } = [];
+
+    /// <summary>Presets of the policy.</summary>
+    public IReadOnlyList<string> Presets { get; init; } = [];
 
     /// <summary>Entries of <c>sessions</c> after the usual two.</summary>
     public IReadOnlyList<string> Sessions { get; init; } = [];

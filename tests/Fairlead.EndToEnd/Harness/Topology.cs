@@ -139,6 +139,8 @@ internal sealed class Topology : IAsyncDisposable
         {
             Prefix = Prefix,
             GatewayPort = 8080,
+            Presets = _options.Presets,
+            Rules = [.. _options.Hosts.Where(host => !_options.Presets.Any(preset => preset.Contains($" {host} ", StringComparison.Ordinal))).Select(host => $"allow * {host}/**")],
             Resolve = _options.Hosts.ToDictionary(host => host, _ => string.Create(CultureInfo.InvariantCulture, $"{OriginAddress}:{Origin.Port}")),
         });
         await StartGatewayAsync(cancellationToken);

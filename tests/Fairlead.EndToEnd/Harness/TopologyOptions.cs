@@ -11,4 +11,7 @@ internal sealed record TopologyOptions
 
     /// <summary>More hosts that the origin answers for.</summary>
     public IReadOnlyList<string> Hosts { get; init; } = [];
+
+    /// <summary>Presets of the policy. Those of <see cref="Hosts"/> that none of them names, a rule lets in.</summary>
+    public IReadOnlyList<string> Presets { get; init; } = [];
 }

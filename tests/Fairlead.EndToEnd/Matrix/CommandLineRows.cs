@@ -132,6 +132,7 @@ internal static class CommandLineRows
         },
         new("skopeo")
         {
+            Preset = "{ use: docker-pull, registry: HOST }",
             Job = "reads a manifest of an image registry",
             Version = "skopeo --version",
             Command = ["skopeo", "inspect", "--raw", "docker://HOST/sample:1"],

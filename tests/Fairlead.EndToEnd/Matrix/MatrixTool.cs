@@ -18,6 +18,9 @@ internal sealed record MatrixTool(string Name)
     /// <summary>What stands behind `fairlead run --`.</summary>
     public required string[] Command { get; init; }
 
+    /// <summary>The preset that lets it in, and nothing else does; null for a rule.</summary>
+    public string? Preset { get; init; }
+
     /// <summary>Options of `fairlead run`.</summary>
     public string[] RunOptions { get; init; } = [];
 

@@ -14,6 +14,7 @@ internal static class PackageManagerRows
         Npm("yarn", "yarn --version", "yarn", "add", "--non-interactive", "sample"),
         new("pip")
         {
+            Preset = "{ use: pypi, index: HOST }",
             Job = "installs a wheel from an index",
             Version = "pip --version",
             Command = ["pip", "install", "--quiet", "--target", "site", "--index-url", "https://HOST/simple/", PythonIndex.Package],
@@ -21,6 +22,7 @@ internal static class PackageManagerRows
         },
         new("cargo")
         {
+            Preset = "{ use: crates, index: HOST }",
             Job = "fetches a crate from a sparse index",
             Version = "cargo --version",
             Command = ["cargo", "fetch", "--quiet"],
@@ -35,6 +37,7 @@ internal static class PackageManagerRows
         },
         new("go get")
         {
+            Preset = "{ use: go-modules, proxy: HOST }",
             Job = "adds a module from a module proxy",
             Version = "go version",
             Command = ["go", "get", "fairlead.test/sample@v1.0.0"],
@@ -84,6 +87,7 @@ internal static class PackageManagerRows
         },
         new("NuGet")
         {
+            Preset = "{ use: nuget, feed: HOST }",
             Job = "`dotnet restore` of a package from a v3 feed",
             Version = "dotnet --version",
             Command = ["dotnet", "restore", "--verbosity", "quiet"],
@@ -136,6 +140,7 @@ internal static class PackageManagerRows
         },
         new("apt")
         {
+            Preset = "{ use: debian, mirror: HOST }",
             Job = "`apt-get update` and `download` from an https repository",
             Version = "apt-get --version",
             Command = ["sh", "-c", "apt-get -qq update && apt-get -qq download fairlead-sample"],
@@ -146,6 +151,7 @@ internal static class PackageManagerRows
 
     private static MatrixTool Npm(string name, string version, params string[] command) => new(name)
     {
+        Preset = "{ use: npm, registry: HOST }",
         Job = "installs a package from a registry",
         Version = version,
         Command = command,

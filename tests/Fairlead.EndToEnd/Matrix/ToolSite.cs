@@ -11,6 +11,7 @@ public sealed class ToolSite : IAsyncLifetime
     {
         EgressWantsCredentials = true,
         Hosts = [.. Rows.All.Select(tool => tool.Host)],
+        Presets = [.. Rows.All.Where(tool => tool.Preset is not null).Select(tool => tool.Filled(tool.Preset!))],
     }));
 
     internal Task<Topology> Topology => _topology.Value;

@@ -11,6 +11,7 @@ internal static class EchoEndpoints
     {
         app.Map("/echo/{**rest}", EchoAsync);
         app.Map("/upload/{**rest}", EchoAsync);
+        app.Map("/graphql", EchoAsync);
         // What the gateway serves on its own address is an ordinary path inside a tunnel.
         app.MapGet("/v1/code/upstreamproxy/{**rest}", context => context.Response.WriteAsync("origin", context.RequestAborted));
     }

@@ -7,11 +7,11 @@ using Microsoft.AspNetCore.Routing;
 
 namespace Fairlead.EndToEnd.Origins;
 
-/// <summary>git's own smart HTTP server, <c>git http-backend</c>, behind the name git.test and those of tools that are git. Anyone may push.</summary>
+/// <summary>git's own smart HTTP server, <c>git http-backend</c>, behind the names git.test and github.com and those of tools that are git. Anyone may push.</summary>
 internal static class GitServer
 {
     public static void Map(WebApplication app, string projectRoot) =>
-        app.Map("/{**path}", context => ServeAsync(context, projectRoot)).RequireHost("git.test", "git-clone.tools.test", "git-push.tools.test", "git-ssh.tools.test").WithOrder(-1);
+        app.Map("/{**path}", context => ServeAsync(context, projectRoot)).RequireHost("git.test", "github.com", "git-clone.tools.test", "git-push.tools.test", "git-ssh.tools.test").WithOrder(-1);
 
     private static async Task ServeAsync(HttpContext context, string projectRoot)
     {

@@ -45,5 +45,5 @@ internal sealed class OriginCertificates : IDisposable
     }
 
     private static readonly string[] GoodNames =
-        ["origin.test", "second.test", "api.datadoghq.com", "api.github.com", "git.test", "npm.test", "pypi.test"];
+        ["origin.test", "second.test", "api.datadoghq.com", "api.github.com", "github.com", "raw.githubusercontent.com", "git.test", "npm.test", "pypi.test"];
 }
