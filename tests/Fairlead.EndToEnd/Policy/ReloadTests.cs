@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Runtime.InteropServices;
 using Fairlead.EndToEnd.Harness;
@@ -32,6 +33,39 @@ public sealed class ReloadTests
         Assert.InRange(site.Origin.Requests.For("/status/200/reload").Count() - passed, 0, 8);
         var hashes = (await site.Audit.WaitForAsync(1, r => (string?)r["decision"] == "deny", Limits.Token())).Select(r => (string?)r["policy_hash"]).Distinct();
         Assert.All(hashes, h => Assert.Equal(16, h!.Length));
+    }
+
+    [Fact]
+    public async Task A_policy_that_changes_twenty_times_under_load_fails_no_request_and_judges_none_by_two()
+    {
+        const string one = "allow * origin.test/**";
+        const string two = "allow GET,POST origin.test/status/**";
+        await using var site = await Site.StartAsync(new SiteOptions { UsualRules = [one] });
+        using var client = ProxiedHttp.Client(site.Relay, HttpVersion.Version11);
+        using var stop = new CancellationTokenSource();
+        var load = Enumerable.Range(0, 8).Select(_ => LoadAsync(client, "https://origin.test/status/200/often", stop.Token)).ToArray();
+        await WaitForAsync(() => site.Origin.Requests.For("/status/200/often").Count() > 50);
+
+        var delays = new List<TimeSpan>();
+        for (var i = 0; i < 20; i++)
+        {
+            var (from, to) = i % 2 == 0 ? (one, two) : (two, one);
+            var began = DateTimeOffset.UtcNow;
+            site.Edit(text => text.Replace(from, to, StringComparison.Ordinal));
+            var first = (await site.Audit.WaitForAsync(1, r => (string?)r["rule"] == to && DateTimeOffset.Parse((string)r["time"]!, CultureInfo.InvariantCulture) > began, Limits.Token()))[0];
+            delays.Add(DateTimeOffset.Parse((string)first["time"]!, CultureInfo.InvariantCulture) - began);
+        }
+
+        await stop.CancelAsync();
+        var answers = (await Task.WhenAll(load)).SelectMany(a => a).ToArray();
+        var records = (await site.Audit.ReadAsync(Limits.Token())).Where(r => (string?)r["type"] == "request").ToArray();
+        TestContext.Current.TestOutputHelper?.WriteLine($"{answers.Length} requests; in force after {delays.Average(d => d.TotalMilliseconds):F0} ms on average, {delays.Max().TotalMilliseconds:F0} ms at most");
+
+        Assert.Equal([HttpStatusCode.OK], answers.Distinct());
+        // The rule and the version of the policy belong together in every record.
+        Assert.Equal(2, records.Select(r => ((string?)r["rule"], (string?)r["policy_hash"])).Distinct().Count());
+        // A second is promised; a machine that runs eight loops beside it may be late.
+        Assert.InRange(delays.Order().ElementAt(delays.Count / 2), TimeSpan.Zero, TimeSpan.FromSeconds(1));
     }
 
     [Fact]
