@@ -65,7 +65,9 @@ internal sealed class GatewayApp : IAsyncDisposable
         KeepMemoryPrivate(logger);
         var authority = CertificateAuthority.OpenOrCreate(options.CaDirectory, time);
         var audit = AuditLog.Open(options.AuditFile, startLog.CreateLogger<AuditLog>());
-        var dialer = new UpstreamDialer(options.Upstream, time);
+        var own = new OwnListeners();
+        if (options.Listen.EndPoint.Port != 0) own.Add(options.Listen.EndPoint.Port);
+        var dialer = new UpstreamDialer(options.Upstream, own, time);
         var clients = new UpstreamClients(dialer);
 
         var inner = BuildInner(innerBuilder, listener, new TlsInterception(new LeafCertificates(authority, time), time));
@@ -91,6 +93,7 @@ internal sealed class GatewayApp : IAsyncDisposable
         }
 
         var bound = new Uri(outer.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.First());
+        own.Add(bound.Port);
         app.Address = $"{bound.Scheme}://{bound.Authority}{options.Listen.PathPrefix}";
         logger.Started(Version, options.Sessions.Count, authority.NotAfter, options.AuditFile);
         Tell(options, logger);

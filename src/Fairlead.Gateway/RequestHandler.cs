@@ -124,7 +124,7 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
         InjectedHeader[] injected = [.. credentials.SelectMany(c => c.Headers)];
 
         // 4. Forward.
-        var result = await forwarder.ForwardAsync(context, session.Id, tunnel.Destination, target.PathAndQuery, injected, exchange);
+        var result = await forwarder.ForwardAsync(context, session.Id, session.Policy.Addresses, tunnel.Destination, target.PathAndQuery, injected, exchange);
         return Conclude(result, record, hasAnswered: context.Response.HasStarted);
     }
 
@@ -181,6 +181,7 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
             UpstreamFailure.AddressForbidden => (Outcome.AddressForbidden, 403, "address"),
             UpstreamFailure.Connect => (Outcome.UpstreamConnect, 502, "connect"),
             UpstreamFailure.ConnectTimeout => (Outcome.UpstreamTimeout, 504, "connect"),
+            UpstreamFailure.Proxy => (Outcome.UpstreamConnect, 502, "proxy"),
             UpstreamFailure.Tls => (Outcome.UpstreamTls, 502, "TLS"),
             UpstreamFailure.ResponseTimeout => (Outcome.UpstreamTimeout, 504, "response"),
             UpstreamFailure.Aborted => (Outcome.UpstreamAborted, 502, "response"),
@@ -192,7 +193,7 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
         return new Answer(status, Name(outcome), $"the upstream could not be reached ({hop}): {result.Explanation}.")
         {
             Remedy = outcome == Outcome.AddressForbidden
-                ? "This is no refusal by policy: the address is not public. If it is meant, the operator of the gateway can name it under upstream.resolve."
+                ? "This is no refusal by policy: the address is not public. If it is meant, the owner of the policy can name it under allow_addresses."
                 : "This is no refusal by policy. Try again; if it lasts, look at the upstream, or ask the operator of the gateway with the request id.",
         };
     }

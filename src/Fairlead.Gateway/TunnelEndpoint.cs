@@ -157,7 +157,7 @@ internal sealed class TunnelEndpoint(
                 // The structured form names its destination in fields; the bearer token is its one authentication.
                 if (collected.Count > 0) return Refuse(400, Outcome.BadRequest, "expected one form of CONNECT, got both");
                 return HostPort.TryCreate(chunk.Value.Host, chunk.Value.Port, out var structured, out var fault)
-                    ? Judge(structured, chunk.Value.Data.ToArray())
+                    ? Judge(session, structured, chunk.Value.Data.ToArray())
                     : Refuse(400, Outcome.BadRequest, fault);
             }
 
@@ -173,12 +173,12 @@ internal sealed class TunnelEndpoint(
             if (!SessionRegistry.Confirms(session, request!.ProxyAuthorization))
                 return Refuse(407, Outcome.AuthenticationMismatch, "expected Basic credentials of the session id and the token of the upgrade");
             return HostPort.TryParse(request.Target, out var destination, out problem)
-                ? Judge(destination, bytes.AsMemory(headBytes))
+                ? Judge(session, destination, bytes.AsMemory(headBytes))
                 : Refuse(400, Outcome.BadRequest, problem);
         }
     }
 
-    private Asked Judge(HostPort destination, ReadOnlyMemory<byte> early) => dialer.MayDial(destination, out var reason)
+    private Asked Judge(Session session, HostPort destination, ReadOnlyMemory<byte> early) => dialer.MayDial(destination, session.Policy.Addresses, out var reason)
         ? new Asked(destination, early, null)
         : new Asked(destination, early, (403, Outcome.AddressForbidden, $"{destination.Host} is {reason} and may never be dialled"));
 

@@ -37,9 +37,7 @@ internal sealed record GatewayOptions
         if (Listen != next.Listen) yield return "listen or tls";
         if (CaDirectory != next.CaDirectory) yield return "ca";
         if (AuditFile != next.AuditFile) yield return "audit";
-        var isSameUpstream = Upstream.Resolve.OrderBy(r => r.Key, StringComparer.Ordinal).SequenceEqual(next.Upstream.Resolve.OrderBy(r => r.Key, StringComparer.Ordinal))
-            && Upstream.ExtraRoots.Select(r => r.Thumbprint).SequenceEqual(next.Upstream.ExtraRoots.Select(r => r.Thumbprint));
-        if (!isSameUpstream) yield return "upstream";
+        if (!Upstream.IsSameAs(next.Upstream)) yield return "upstream";
     }
 
     /// <summary>Where relays arrive.</summary>

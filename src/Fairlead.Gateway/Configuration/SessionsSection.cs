@@ -30,6 +30,7 @@ internal static class SessionsSection
                 ? names.Items().Select(n => (Node: n, Credential: ConfigContext.Named(n, credentials, "credential"))).Where(g => g.Credential is not null).ToList()
                 : [];
             FailOnConflicts(granted!);
+            ReachSection.FailOnPassthrough(granted!, policy);
             if (context.Local is not null && !isLocal) continue;
             if (policy is null || token is null) continue;
             var hash = SessionRegistry.HashOf(token);
