@@ -76,7 +76,7 @@ internal sealed class GatewayApp : IAsyncDisposable
 
         var outer = BuildOuter(outerBuilder, options.Listen);
         var sessions = new SessionRegistry(options.Sessions);
-        var endpoint = new TunnelEndpoint(sessions, listener, dialer, audit, time, outer.Services.GetRequiredService<ILogger<TunnelEndpoint>>());
+        var endpoint = new TunnelEndpoint(sessions, listener, dialer, new PassthroughTunnel(dialer, audit), audit, time, outer.Services.GetRequiredService<ILogger<TunnelEndpoint>>());
         outer.Run(context => RouteAsync(context, options.Listen.PathPrefix, endpoint, authority));
 
         var app = new GatewayApp(outer, inner, audit, clients, authority, sessions, options, outer.Services.GetRequiredService<ILogger<GatewayApp>>());

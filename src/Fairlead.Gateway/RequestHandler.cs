@@ -174,27 +174,13 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
                 return hasAnswered ? null : malformed;
         }
 
-        var (outcome, status, hop) = result.Failure switch
-        {
-            UpstreamFailure.Dns => (Outcome.UpstreamDns, 502, "DNS"),
-            UpstreamFailure.DnsTimeout => (Outcome.UpstreamTimeout, 504, "DNS"),
-            UpstreamFailure.AddressForbidden => (Outcome.AddressForbidden, 403, "address"),
-            UpstreamFailure.Connect => (Outcome.UpstreamConnect, 502, "connect"),
-            UpstreamFailure.ConnectTimeout => (Outcome.UpstreamTimeout, 504, "connect"),
-            UpstreamFailure.Proxy => (Outcome.UpstreamConnect, 502, "proxy"),
-            UpstreamFailure.Tls => (Outcome.UpstreamTls, 502, "TLS"),
-            UpstreamFailure.ResponseTimeout => (Outcome.UpstreamTimeout, 504, "response"),
-            UpstreamFailure.Aborted => (Outcome.UpstreamAborted, 502, "response"),
-            _ => (Outcome.UpstreamProtocol, 502, "protocol"),
-        };
+        var (outcome, status, hop) = UpstreamOutcome.Of(result.Failure);
         record.Outcome = outcome;
         record.Detail = result.Explanation;
         if (hasAnswered) return null;
         return new Answer(status, Name(outcome), $"the upstream could not be reached ({hop}): {result.Explanation}.")
         {
-            Remedy = outcome == Outcome.AddressForbidden
-                ? "This is no refusal by policy: the address is not public. If it is meant, the owner of the policy can name it under allow_addresses."
-                : "This is no refusal by policy. Try again; if it lasts, look at the upstream, or ask the operator of the gateway with the request id.",
+            Remedy = UpstreamOutcome.RemedyFor(outcome),
         };
     }
 

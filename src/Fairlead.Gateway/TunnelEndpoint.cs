@@ -1,5 +1,6 @@
 using System.Text;
 using Fairlead.Gateway.Audit;
+using Fairlead.Gateway.Policy;
 using Fairlead.Gateway.Sessions;
 using Fairlead.Gateway.Tunnels;
 using Fairlead.Gateway.Upstream;
@@ -14,7 +15,7 @@ namespace Fairlead.Gateway;
 /// <code>1 who calls   2 upgrade   3 where to   4 the second authentication   5 may it be dialled at all   6 open   7 serve until it ends   8 audit, on every path</code>
 /// </summary>
 internal sealed class TunnelEndpoint(
-    SessionRegistry sessions, TunnelListener inner, UpstreamDialer dialer, AuditLog audit, TimeProvider time, ILogger<TunnelEndpoint> logger)
+    SessionRegistry sessions, TunnelListener inner, UpstreamDialer dialer, PassthroughTunnel passthrough, AuditLog audit, TimeProvider time, ILogger<TunnelEndpoint> logger)
 {
     // The peer has this long to send its CONNECT, to read our last words, and to answer our close frame.
     private static readonly TimeSpan HeadTimeout = TimeSpan.FromSeconds(10);
@@ -63,9 +64,10 @@ internal sealed class TunnelEndpoint(
 
             // 7. Serve until it ends: by either side, or with its session.
             var tunnel = new Tunnel(record.Tunnel, lease, asked.Destination, notice => stream.TrySendNotice(notice));
-            await using var connection = new TunnelConnection(tunnel, stream, asked.Early);
-            await using (lease.Revoked.Register(() => connection.Abort(new ConnectionAbortedException(SessionEnded))))
-                await ServeAsync(context, stream, connection, tunnel, record);
+            if (PassthroughJudgement.Of(lease.Current.Policy, asked.Destination)?.Allowed is not null)
+                await PassThroughAsync(context, stream, tunnel, lease, asked.Early, record);
+            else
+                await InterceptAsync(context, stream, tunnel, lease, asked.Early, record);
             if (lease.Revoked.IsCancellationRequested) (record.Outcome, record.Detail) = (Outcome.SessionRevoked, SessionEnded);
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)
@@ -184,8 +186,27 @@ internal sealed class TunnelEndpoint(
 
     private static Asked Refuse(int status, Outcome outcome, string why) => new(null, default, (status, outcome, why));
 
-    private async Task ServeAsync(HttpContext context, TunnelStream stream, TunnelConnection connection, Tunnel tunnel, TunnelRecord record)
+    private async Task PassThroughAsync(HttpContext context, TunnelStream stream, Tunnel tunnel, SessionLease lease, ReadOnlyMemory<byte> early, TunnelRecord record)
     {
+        using var cut = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, lease.Revoked);
+        var isWhole = false;
+        try
+        {
+            isWhole = await passthrough.ServeAsync(stream, tunnel, early, record, cut.Token);
+        }
+        catch (OperationCanceledException) when (lease.Revoked.IsCancellationRequested)
+        {
+            // Cut with its session, which the caller records.
+        }
+
+        if (isWhole && !lease.Revoked.IsCancellationRequested) await EndAsync(stream, limit => stream.WaitForCloseAsync(limit).AsTask());
+        else await CutAsync(context, stream, limit => stream.WaitForCloseAsync(limit).AsTask());
+    }
+
+    private async Task InterceptAsync(HttpContext context, TunnelStream stream, Tunnel tunnel, SessionLease lease, ReadOnlyMemory<byte> early, TunnelRecord record)
+    {
+        await using var connection = new TunnelConnection(tunnel, stream, early);
+        await using var onRevoked = lease.Revoked.Register(() => connection.Abort(new ConnectionAbortedException(SessionEnded)));
         var receiving = connection.ReceiveAsync();
         if (connection.Finished.IsCompleted || !inner.Offer(connection)) connection.Abort();
         var gaveUp = await connection.Finished;
@@ -193,11 +214,11 @@ internal sealed class TunnelEndpoint(
         if (gaveUp is null)
         {
             // All that the inner server wrote is on its way: say so, and let the peer say the same.
-            await EndAsync(stream, receiving);
+            await EndAsync(stream, limit => receiving.WaitAsync(limit));
         }
         else
         {
-            await CutAsync(context, stream);
+            await CutAsync(context, stream, _ => Task.CompletedTask);
         }
 
         connection.StopReceiving();
@@ -206,13 +227,13 @@ internal sealed class TunnelEndpoint(
         (record.Outcome, record.Detail) = Classify(tunnel, gaveUp, broke);
     }
 
-    private async Task EndAsync(TunnelStream stream, Task receiving)
+    private async Task EndAsync(TunnelStream stream, Func<CancellationToken, Task> peerEnded)
     {
         using var limit = new CancellationTokenSource(CloseTimeout, time);
         try
         {
             await stream.CloseAsync(CloseCode.Normal, "", limit.Token);
-            await receiving.WaitAsync(limit.Token);
+            await peerEnded(limit.Token);
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)
         {
@@ -220,12 +241,14 @@ internal sealed class TunnelEndpoint(
         }
     }
 
-    private async Task CutAsync(HttpContext context, TunnelStream stream)
+    private async Task CutAsync(HttpContext context, TunnelStream stream, Func<CancellationToken, Task> peerEnded)
     {
         using var limit = new CancellationTokenSource(AbortTimeout, time);
         try
         {
             await stream.CloseAsync(CloseCode.InternalError, "the connection behind the gateway broke", limit.Token);
+            // A reset may overtake what was just written, a notice among it.
+            await peerEnded(limit.Token);
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)
         {

@@ -44,17 +44,17 @@ internal sealed class Edge : IAsyncDisposable
         var edge = new Edge();
         edge.AuditFile = auditFile ?? edge._folder["audit.jsonl"];
         edge._options = new GatewayOptions
+        {
+            Listen = new(new IPEndPoint(IPAddress.Loopback, 0), "", null, null),
+            CaDirectory = edge._folder["ca"],
+            AuditFile = edge.AuditFile,
+            Sessions = sessions ?? [SessionOf("s1", Token)],
+            Upstream = (upstream ?? new UpstreamOptions()) with
             {
-                Listen = new(new IPEndPoint(IPAddress.Loopback, 0), "", null, null),
-                CaDirectory = edge._folder["ca"],
-                AuditFile = edge.AuditFile,
-                Sessions = sessions ?? [SessionOf("s1", Token)],
-                Upstream = (upstream ?? new UpstreamOptions()) with
-                {
-                    Resolve = resolve ?? new Dictionary<string, IPEndPoint>(),
-                    ExtraRoots = originCa is null ? [] : [originCa.Root],
-                },
-            };
+                Resolve = resolve ?? new Dictionary<string, IPEndPoint>(),
+                ExtraRoots = originCa is null ? [] : [originCa.Root],
+            },
+        };
         edge._app = await GatewayApp.StartAsync(edge._options, Microsoft.Extensions.Logging.LogLevel.Warning, Limits.Token);
         return edge;
     }
