@@ -8,11 +8,13 @@ namespace Fairlead.Gateway.Upstream;
 /// <summary>TLS with an upstream: verified for its canonical name, or a sentence that says what is wrong.</summary>
 internal static class UpstreamTls
 {
-    // Reasons of OpenSSL's libraries (ERR_reason_error_string), and what they mean to somebody who does not know TLS.
+    // Reasons of OpenSSL (ERR_reason_error_string) and words of SslStream, and what they mean to somebody who does not know TLS.
     private static readonly (string Reason, string Meaning)[] Reasons =
     [
         ("wrong version number", "it does not speak TLS on this port"),
         ("http request", "it speaks plain HTTP on this port"),
+        ("Cannot determine the frame size", "it does not speak TLS on this port"),
+        ("unexpected EOF", "it closed the connection in the middle of the handshake"),
         ("packet length too long", "it does not speak TLS on this port"),
         ("unsupported protocol", "it speaks only a version of TLS below 1.2"),
         ("alert protocol version", "it speaks only a version of TLS below 1.2"),
@@ -24,6 +26,8 @@ internal static class UpstreamTls
         ("dh key too small", "its key exchange is too weak"),
         ("no application protocol", "it speaks neither HTTP/1.1 nor HTTP/2"),
         ("wrong signature type", "it signs by an algorithm that is too weak"),
+        ("key too small", "a key of its certificates is too small"),
+        ("md too weak", "a signature of its certificates can be forged"),
     ];
 
     /// <summary>Does the handshake.</summary>

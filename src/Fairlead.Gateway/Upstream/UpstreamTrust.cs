@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using System.Net.Security;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
@@ -47,13 +48,13 @@ internal sealed class UpstreamTrust(X509Certificate2Collection extraRoots, strin
 
         if (!errors.HasFlag(SslPolicyErrors.RemoteCertificateChainErrors))
         {
-            Problem = WhyNotFor(leaf) ?? WhyWeak(chain);
+            Problem = WhyNotFor(leaf, errors) ?? WhyWeak(chain);
             return Problem is null && errors == SslPolicyErrors.None;
         }
 
         if (extraRoots.Count == 0)
         {
-            Problem = WhyNotFor(leaf) ?? WhyBroken(leaf, chain);
+            Problem = WhyNotFor(leaf, errors) ?? WhyBroken(leaf, chain);
             return false;
         }
 
@@ -62,14 +63,19 @@ internal sealed class UpstreamTrust(X509Certificate2Collection extraRoots, strin
         again.ChainPolicy.CustomTrustStore.AddRange(extraRoots);
         again.ChainPolicy.ExtraStore.AddRange(chain.ChainPolicy.ExtraStore);
         var holds = again.Build(leaf);
-        Problem = WhyNotFor(leaf) ?? (holds ? WhyWeak(again) : WhyBroken(leaf, again));
+        Problem = WhyNotFor(leaf, errors) ?? (holds ? WhyWeak(again) : WhyBroken(leaf, again));
         return Problem is null;
     }
 
-    // RFC 9525 §6.3: the names of the extension alone. What stands in the subject is text for people, and .NET would take it for a name.
-    private string? WhyNotFor(X509Certificate2 leaf) => leaf.MatchesHostname(expectedName, allowWildcards: true, allowCommonName: false)
-        ? null
-        : $"its certificate is not for {expectedName} but for {NamesOf(leaf)}";
+    // RFC 9525 §6.3: the names of the extension alone. What stands in the subject is text for people, yet OpenSSL and .NET take it for a name where the
+    // extension has none of the kind. (.NET's own comparison without that throws at names with '_', which there are.)
+    private string? WhyNotFor(X509Certificate2 leaf, SslPolicyErrors errors)
+    {
+        var isFor = !errors.HasFlag(SslPolicyErrors.RemoteCertificateNameMismatch) && (IPAddress.TryParse(expectedName, out _)
+            ? leaf.MatchesHostname(expectedName, allowWildcards: false, allowCommonName: false)
+            : leaf.Extensions.OfType<X509SubjectAlternativeNameExtension>().Any(e => e.EnumerateDnsNames().Any()));
+        return isFor ? null : $"its certificate is not for {expectedName} but for {NamesOf(leaf)}";
+    }
 
     // The last one is a root, which is trusted for itself: nobody looks at its signature.
     private static string? WhyWeak(X509Chain chain)
