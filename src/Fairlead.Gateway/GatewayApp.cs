@@ -74,7 +74,9 @@ internal sealed class GatewayApp : IAsyncDisposable
         KeepMemoryPrivate(logger);
         var authority = CertificateAuthority.OpenOrCreate(options.CaDirectory, time);
         var audit = AuditLog.Open(options.AuditFile, startLog.CreateLogger<AuditLog>());
-        var dialer = new UpstreamDialer(options.Upstream, time);
+        var own = new OwnListeners();
+        if (options.Listen.EndPoint.Port != 0) own.Add(options.Listen.EndPoint.Port);
+        var dialer = new UpstreamDialer(options.Upstream, own, time);
         var clients = new UpstreamClients(dialer);
 
         var inner = BuildInner(innerBuilder, listener, new TlsInterception(new LeafCertificates(authority, time), time));
@@ -88,7 +90,7 @@ internal sealed class GatewayApp : IAsyncDisposable
             clients.Drop(id);
             outer.Services.GetRequiredService<ILogger<GatewayApp>>().SessionEnded(id, why);
         };
-        var endpoint = new TunnelEndpoint(sessions, listener, dialer, audit, time, outer.Services.GetRequiredService<ILogger<TunnelEndpoint>>());
+        var endpoint = new TunnelEndpoint(sessions, listener, dialer, new PassthroughTunnel(dialer, audit), audit, time, outer.Services.GetRequiredService<ILogger<TunnelEndpoint>>());
         outer.Run(context => RouteAsync(context, options.Listen.PathPrefix, endpoint, authority));
 
         var app = new GatewayApp(outer, inner, audit, clients, authority, sessions, options, outer.Services.GetRequiredService<ILogger<GatewayApp>>());
@@ -97,7 +99,9 @@ internal sealed class GatewayApp : IAsyncDisposable
             await inner.StartAsync(cancellationToken);
             await outer.StartAsync(cancellationToken);
             app.Address = AddressOf(outer) + options.Listen.PathPrefix;
+            own.Add(new Uri(app.Address).Port);
             if (options.Admin is { } admin) await app.StartAdminAsync(options, admin, time, logLevel, cancellationToken);
+            if (app.AdminAddress is { } administration) own.Add(new Uri(administration).Port);
         }
         catch (Exception e)
         {

@@ -134,7 +134,7 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
         InjectedHeader[] injected = [.. credentials.SelectMany(c => c.Headers)];
 
         // 4. Forward.
-        var result = await forwarder.ForwardAsync(context, session.Id, tunnel.Destination, target.PathAndQuery, injected, exchange);
+        var result = await forwarder.ForwardAsync(context, session.Id, session.Policy.Addresses, tunnel.Destination, target.PathAndQuery, injected, exchange);
         if (result.End == ForwardEnd.ClientTooLarge) return TooLarge(record, session.Limits.MaxBody ?? 0) is var tooLarge && context.Response.HasStarted ? null : tooLarge;
         return Conclude(result, record, hasAnswered: context.Response.HasStarted);
     }
@@ -196,26 +196,13 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
                 return hasAnswered ? null : malformed;
         }
 
-        var (outcome, status, hop) = result.Failure switch
-        {
-            UpstreamFailure.Dns => (Outcome.UpstreamDns, 502, "DNS"),
-            UpstreamFailure.DnsTimeout => (Outcome.UpstreamTimeout, 504, "DNS"),
-            UpstreamFailure.AddressForbidden => (Outcome.AddressForbidden, 403, "address"),
-            UpstreamFailure.Connect => (Outcome.UpstreamConnect, 502, "connect"),
-            UpstreamFailure.ConnectTimeout => (Outcome.UpstreamTimeout, 504, "connect"),
-            UpstreamFailure.Tls => (Outcome.UpstreamTls, 502, "TLS"),
-            UpstreamFailure.ResponseTimeout => (Outcome.UpstreamTimeout, 504, "response"),
-            UpstreamFailure.Aborted => (Outcome.UpstreamAborted, 502, "response"),
-            _ => (Outcome.UpstreamProtocol, 502, "protocol"),
-        };
+        var (outcome, status, hop) = UpstreamOutcome.Of(result.Failure);
         record.Outcome = outcome;
         record.Detail = result.Explanation;
         if (hasAnswered) return null;
         return new Answer(status, Name(outcome), $"the upstream could not be reached ({hop}): {result.Explanation}.")
         {
-            Remedy = outcome == Outcome.AddressForbidden
-                ? "This is no refusal by policy: the address is not public. If it is meant, the operator of the gateway can name it under upstream.resolve."
-                : "This is no refusal by policy. Try again; if it lasts, look at the upstream, or ask the operator of the gateway with the request id.",
+            Remedy = UpstreamOutcome.RemedyFor(outcome),
         };
     }
 

@@ -14,7 +14,7 @@ namespace Fairlead.Gateway;
 /// <code>1 who calls   2 upgrade   3 where to   4 the second authentication   5 may it be dialled at all   6 open   7 serve until it ends   8 audit, on every path</code>
 /// </summary>
 internal sealed class TunnelEndpoint(
-    SessionRegistry sessions, TunnelListener inner, UpstreamDialer dialer, AuditLog audit, TimeProvider time, ILogger<TunnelEndpoint> logger)
+    SessionRegistry sessions, TunnelListener inner, UpstreamDialer dialer, PassthroughTunnel passthrough, AuditLog audit, TimeProvider time, ILogger<TunnelEndpoint> logger)
 {
     // The peer has this long to send its CONNECT, to read our last words, and to answer our close frame.
     private static readonly TimeSpan HeadTimeout = TimeSpan.FromSeconds(10);
@@ -65,9 +65,10 @@ internal sealed class TunnelEndpoint(
 
             // 7. Serve until it ends: by either side, or with its session.
             var tunnel = new Tunnel(record.Tunnel, lease, asked.Destination, notice => stream.TrySendNotice(notice));
-            await using var connection = new TunnelConnection(tunnel, stream, asked.Early);
-            await using (lease.Revoked.Register(() => connection.Abort(new ConnectionAbortedException(lease.WhyEnded))))
-                await ServeAsync(context, stream, connection, tunnel, record);
+            if (lease.Current.PassesThrough(asked.Destination) is not null)
+                await PassThroughAsync(context, stream, tunnel, lease, asked.Early, record);
+            else
+                await InterceptAsync(context, stream, tunnel, lease, asked.Early, record);
             if (tunnel.WhyCut is { } cut) (record.Outcome, record.Detail) = (tunnel.IsRevoked ? Outcome.SessionRevoked : Outcome.Limited, cut);
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)
@@ -160,7 +161,7 @@ internal sealed class TunnelEndpoint(
                 // The structured form names its destination in fields; the bearer token is its one authentication.
                 if (collected.Count > 0) return Refuse(400, Outcome.BadRequest, "expected one form of CONNECT, got both");
                 return HostPort.TryCreate(chunk.Value.Host, chunk.Value.Port, out var structured, out var fault)
-                    ? Judge(structured, chunk.Value.Data.ToArray())
+                    ? Judge(session, structured, chunk.Value.Data.ToArray())
                     : Refuse(400, Outcome.BadRequest, fault);
             }
 
@@ -176,12 +177,12 @@ internal sealed class TunnelEndpoint(
             if (!SessionRegistry.Confirms(session, request!.ProxyAuthorization))
                 return Refuse(407, Outcome.AuthenticationMismatch, "expected Basic credentials of the session id and the token of the upgrade");
             return HostPort.TryParse(request.Target, out var destination, out problem)
-                ? Judge(destination, bytes.AsMemory(headBytes))
+                ? Judge(session, destination, bytes.AsMemory(headBytes))
                 : Refuse(400, Outcome.BadRequest, problem);
         }
     }
 
-    private Asked Judge(HostPort destination, ReadOnlyMemory<byte> early) => dialer.MayDial(destination, out var reason)
+    private Asked Judge(Session session, HostPort destination, ReadOnlyMemory<byte> early) => dialer.MayDial(destination, session.Policy.Addresses, out var reason)
         ? new Asked(destination, early, null)
         : new Asked(destination, early, (403, Outcome.AddressForbidden, $"{destination.Host} is {reason} and may never be dialled"));
 
@@ -189,8 +190,27 @@ internal sealed class TunnelEndpoint(
 
     private static Asked Refuse(int status, Outcome outcome, string why) => new(null, default, (status, outcome, why));
 
-    private async Task ServeAsync(HttpContext context, TunnelStream stream, TunnelConnection connection, Tunnel tunnel, TunnelRecord record)
+    private async Task PassThroughAsync(HttpContext context, TunnelStream stream, Tunnel tunnel, SessionLease lease, ReadOnlyMemory<byte> early, TunnelRecord record)
     {
+        using var cut = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, lease.Revoked);
+        var isWhole = false;
+        try
+        {
+            isWhole = await passthrough.ServeAsync(stream, tunnel, early, record, cut.Token);
+        }
+        catch (OperationCanceledException) when (lease.Revoked.IsCancellationRequested)
+        {
+            // Cut with its session, which the caller records.
+        }
+
+        if (isWhole && !lease.Revoked.IsCancellationRequested) await EndAsync(stream, limit => stream.WaitForCloseAsync(limit).AsTask());
+        else await CutAsync(context, stream, limit => stream.WaitForCloseAsync(limit).AsTask());
+    }
+
+    private async Task InterceptAsync(HttpContext context, TunnelStream stream, Tunnel tunnel, SessionLease lease, ReadOnlyMemory<byte> early, TunnelRecord record)
+    {
+        await using var connection = new TunnelConnection(tunnel, stream, early);
+        await using var onRevoked = lease.Revoked.Register(() => connection.Abort(new ConnectionAbortedException(lease.WhyEnded)));
         var receiving = connection.ReceiveAsync();
         if (connection.Finished.IsCompleted || !inner.Offer(connection)) connection.Abort();
         var gaveUp = await connection.Finished;
@@ -198,11 +218,11 @@ internal sealed class TunnelEndpoint(
         if (gaveUp is null)
         {
             // All that the inner server wrote is on its way: say so, and let the peer say the same.
-            await EndAsync(stream, receiving);
+            await EndAsync(stream, limit => receiving.WaitAsync(limit));
         }
         else
         {
-            await CutAsync(context, stream);
+            await CutAsync(context, stream, _ => Task.CompletedTask);
         }
 
         connection.StopReceiving();
@@ -211,13 +231,13 @@ internal sealed class TunnelEndpoint(
         (record.Outcome, record.Detail) = Classify(tunnel, gaveUp, broke);
     }
 
-    private async Task EndAsync(TunnelStream stream, Task receiving)
+    private async Task EndAsync(TunnelStream stream, Func<CancellationToken, Task> peerEnded)
     {
         using var limit = new CancellationTokenSource(CloseTimeout, time);
         try
         {
             await stream.CloseAsync(CloseCode.Normal, "", limit.Token);
-            await receiving.WaitAsync(limit.Token);
+            await peerEnded(limit.Token);
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)
         {
@@ -225,12 +245,14 @@ internal sealed class TunnelEndpoint(
         }
     }
 
-    private async Task CutAsync(HttpContext context, TunnelStream stream)
+    private async Task CutAsync(HttpContext context, TunnelStream stream, Func<CancellationToken, Task> peerEnded)
     {
         using var limit = new CancellationTokenSource(AbortTimeout, time);
         try
         {
             await stream.CloseAsync(CloseCode.InternalError, "the connection behind the gateway broke", limit.Token);
+            // A reset may overtake what was just written, a notice among it.
+            await peerEnded(limit.Token);
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)
         {

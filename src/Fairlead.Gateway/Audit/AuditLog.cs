@@ -87,6 +87,7 @@ internal sealed class AuditLog : IDisposable
             _json.WriteStartObject("duration_ms");
             WriteDuration("total", record.Total);
             _json.WriteEndObject();
+            if (record.Passthrough is { } passthrough) WritePassthrough(passthrough);
             End(record.Outcome, record.Detail);
         }
     }
@@ -131,6 +132,16 @@ internal sealed class AuditLog : IDisposable
             _file.Dispose();
             _json.Dispose();
         }
+    }
+
+    private void WritePassthrough(PassthroughRecord record)
+    {
+        _json.WriteStartObject("passthrough");
+        _json.WriteString("policy", record.Policy);
+        _json.WriteString("policy_hash", record.PolicyHash);
+        _json.WriteString("decision", NameOf(record.Decision));
+        _json.WriteString("rule", record.Decision.Rule);
+        _json.WriteEndObject();
     }
 
     private static string NameOf(Decision decision) => decision.Verdict == Verdict.Allow ? "allow" : decision.IsEnforced ? "deny" : "observe";

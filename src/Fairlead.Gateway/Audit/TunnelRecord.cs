@@ -25,6 +25,9 @@ internal sealed record TunnelRecord
 
     public int Requests { get; set; }
 
+    /// <summary>Null where TLS was opened, or was to be: the requests have records of their own.</summary>
+    public PassthroughRecord? Passthrough { get; set; }
+
     public long BytesIn { get; set; }
 
     public long BytesOut { get; set; }

@@ -51,9 +51,7 @@ internal sealed record GatewayOptions
         if (Admin?.Listen != next.Admin?.Listen) yield return "admin";
         if (CaDirectory != next.CaDirectory) yield return "ca";
         if (AuditFile != next.AuditFile) yield return "audit";
-        var isSameUpstream = Upstream.Resolve.OrderBy(r => r.Key, StringComparer.Ordinal).SequenceEqual(next.Upstream.Resolve.OrderBy(r => r.Key, StringComparer.Ordinal))
-            && Upstream.ExtraRoots.Select(r => r.Thumbprint).SequenceEqual(next.Upstream.ExtraRoots.Select(r => r.Thumbprint));
-        if (!isSameUpstream) yield return "upstream";
+        if (!Upstream.IsSameAs(next.Upstream)) yield return "upstream";
     }
 
     /// <summary>The listener for whoever runs the gateway.</summary>

@@ -25,7 +25,7 @@ internal static class PoliciesSection
         var policies = new Dictionary<string, PolicyDefinition>();
         foreach (var (name, value) in node.Entries())
         {
-            var fields = value.Closed("mode", "default", "from", "presets", "rules");
+            var fields = value.Closed("mode", "default", "from", "presets", "rules", "allow_addresses", "tls");
             var mode = fields.Has("mode", out var modeNode) ? modeNode.OneOf("enforce", "observe", "open") : "enforce";
             var fallback = fields.Has("default", out var defaultNode) ? defaultNode.OneOf("deny", "allow") : "deny";
             var isFromCredentials = fields.Has("from", out var from) && from.OneOf("credentials").Length > 0;
@@ -34,7 +34,11 @@ internal static class PoliciesSection
                 mode switch { "observe" => PolicyMode.Observe, "open" => PolicyMode.Open, _ => PolicyMode.Enforce },
                 fallback == "allow" ? Verdict.Allow : Verdict.Deny,
                 [.. fields.Has("rules", out var rules) ? ReadRules(rules, sets, context) : [], .. fields.Has("presets", out var presets) ? presets.Items().SelectMany(ReadPreset) : []],
-                isFromCredentials);
+                isFromCredentials)
+            {
+                Addresses = fields.Has("allow_addresses", out var addresses) ? ReachSection.ReadAddresses(addresses) : AddressExceptions.None,
+                Passthrough = fields.Has("tls", out var tls) ? ReachSection.ReadPassthrough(tls, context) : [],
+            };
         }
 
         return policies;

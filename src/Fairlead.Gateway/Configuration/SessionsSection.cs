@@ -43,6 +43,7 @@ internal static class SessionsSection
                 : [];
             FailOnConflicts(granted!);
             var limits = fields.Has("limits", out var limitsNode) ? ReadLimits(limitsNode) : SessionLimits.None;
+            ReachSection.FailOnPassthrough(granted!, policy);
             if (context.Local is not null && !isLocal) continue;
             if (policy is null) continue;
             Credential[] credentialsGranted = [.. granted.Select(g => g.Credential!)];

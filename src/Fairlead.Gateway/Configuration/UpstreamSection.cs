@@ -11,7 +11,7 @@ internal static class UpstreamSection
 {
     public static UpstreamOptions Read(ConfigNode node, ConfigContext context)
     {
-        var fields = node.Closed("extra_ca", "resolve");
+        var fields = node.Closed("extra_ca", "resolve", "proxies");
         var roots = new X509Certificate2Collection();
         if (fields.Has("extra_ca", out var extra) && context.ExistingFile(extra) is { Length: > 0 } file && !context.IsReview)
         {
@@ -39,7 +39,7 @@ internal static class UpstreamSection
             }
         }
 
-        return new UpstreamOptions { ExtraRoots = roots, Resolve = resolve };
+        return new UpstreamOptions { ExtraRoots = roots, Resolve = resolve, Proxies = fields.Has("proxies", out var proxies) ? [.. proxies.Items().Select(p => ProxySection.Read(p, context)).OfType<EgressProxy>()] : [] };
     }
 
     // IPEndPoint reads "9443" as the address 0.0.36.227, which nobody means: one spelling of an IPv4 address, the canonical one.

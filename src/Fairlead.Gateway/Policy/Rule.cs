@@ -87,6 +87,12 @@ internal sealed class Rule
     /// <summary>True when the rule names the method.</summary>
     public bool IsAbout(string method) => _methods.Length == 0 || Array.IndexOf(_methods, method) >= 0;
 
+    /// <summary>True when one of its hosts is this one, whatever the rest of the rule says.</summary>
+    public bool IsAboutHost(HostPort destination) => Hosts.Any(h => h.Matches(destination));
+
+    /// <summary>True when it allows every request to its hosts: any method and path, under no condition.</summary>
+    public bool AllowsEverything => Verdict == Verdict.Allow && _methods.Length == 0 && Conditions.Count == 0 && Path.IsEveryPath;
+
     /// <summary>True when this rule is surely about every request that the other is about.</summary>
     public bool Covers(Rule other) =>
         Conditions.Count == 0

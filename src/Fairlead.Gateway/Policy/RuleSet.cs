@@ -21,10 +21,16 @@ internal sealed class RuleSet
     /// <param name="mode">What a denial does.</param>
     /// <param name="fallback">The verdict where no rule matches.</param>
     /// <param name="rules">In the order of the file; the first that matches gives its name to the decision.</param>
-    public RuleSet(string name, PolicyMode mode, Verdict fallback, IReadOnlyList<Rule> rules)
+    /// <param name="addresses">Which addresses besides public ones may be reached; null for none.</param>
+    /// <param name="passthrough">Hosts whose TLS is not opened; null for none.</param>
+    public RuleSet(
+        string name, PolicyMode mode, Verdict fallback, IReadOnlyList<Rule> rules, AddressExceptions? addresses = null, IReadOnlyList<HostPattern>? passthrough = null)
     {
-        (Name, Mode, _rules) = (name, mode, rules);
+        (Name, Mode, _rules, Addresses, Passthrough) = (name, mode, rules, addresses ?? AddressExceptions.None, passthrough ?? []);
         var text = string.Join('\n', [$"{mode} {fallback}", .. rules.Select(r => $"{r.Text}\t{string.Join(' ', r.Hosts.Select(h => h.Text))}")]);
+        // No rule has a line that begins like these.
+        if (Addresses.Networks.Count > 0) text += $"\nallow_addresses {Addresses}";
+        if (Passthrough.Count > 0) text += $"\npassthrough {string.Join(' ', Passthrough.Select(h => h.Text))}";
         Hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)).AsSpan(0, 8));
         (_denies, _allows) = (new RuleIndex(rules, r => r.Verdict == Verdict.Deny), new RuleIndex(rules, r => r.Verdict == Verdict.Allow));
         _conditional = new RuleIndex(rules, r => r.Conditions.Count > 0, asksConditions: false);
@@ -36,10 +42,16 @@ internal sealed class RuleSet
 
     public string Name { get; }
 
-    /// <summary>16 hexadecimal digits that differ when the mode, the default or a rule differs: which policy judged a request, years later.</summary>
+    /// <summary>16 hexadecimal digits that differ when the mode, the default, a rule or anything else of it differs: which policy judged a request, years later.</summary>
     public string Hash { get; }
 
     public PolicyMode Mode { get; }
+
+    /// <summary>Which addresses besides public ones may be reached.</summary>
+    public AddressExceptions Addresses { get; }
+
+    /// <summary>Hosts whose TLS is not opened, where <see cref="PassthroughJudgement"/> finds that nothing but the host decides.</summary>
+    public IReadOnlyList<HostPattern> Passthrough { get; }
 
     /// <summary>The verdict where no rule matches.</summary>
     public Verdict Default => _default.Verdict;

@@ -21,6 +21,8 @@ internal static class Explanation
         text.Append($"  policy    {session.Policy.Name} (mode {session.Policy.Mode.ToString().ToLowerInvariant()})\n");
         text.Append($"  rule      {decision.Rule}\n");
         text.Append($"  reason    {decision.Reason}\n");
+        if (PassthroughJudgement.Of(session.Policy, facts.Destination) is { } passthrough)
+            text.Append($"  tls       {passthrough.Why}{(passthrough.Allowed is null ? "" : " No request inside is seen: no rule about paths, no credential, no record of it.")}\n");
         if (!PathReadings.IsPlain(facts.Path) && facts.Path.Length <= PathReadings.MaxLength)
             text.Append($"  read as   {string.Join("  ", PathReadings.Of(facts.Path).Select(Wire.HostPort.Printable))}\n");
         if (decision.LetsPass) text.Append($"  injected  {Injected(session, facts)}\n");

@@ -15,9 +15,22 @@ internal static class PolicyAdvice
             if (!options.Sessions.Any(s => s.Policy.Name == policy.Name)) yield return $"policy '{policy.Name}': no session has it";
             if (policy.Mode != PolicyMode.Enforce) yield return $"policy '{policy.Name}': mode {policy.Mode.ToString().ToLowerInvariant()} refuses nothing";
             foreach (var advice in DeadRules(policy)) yield return $"policy '{policy.Name}': {advice}";
+            foreach (var advice in UselessPassthrough(policy)) yield return $"policy '{policy.Name}': {advice}";
         }
 
         foreach (var advice in options.Sessions.SelectMany(UnusableCredentials)) yield return advice;
+    }
+
+    private static IEnumerable<string> UselessPassthrough(PolicyDefinition policy)
+    {
+        if (policy.Mode == PolicyMode.Open) yield break;
+        foreach (var host in policy.Passthrough)
+        {
+            var denying = policy.Rules.FirstOrDefault(r => r.Verdict == Verdict.Deny && r.Hosts.Any(h => h.Overlaps(host)));
+            if (denying is not null) yield return $"tls.passthrough: '{host.Text}' is intercepted, at least in part: '{denying.Text}' may deny a request to it";
+            else if (policy.Default == Verdict.Deny && !policy.Rules.Any(r => r.AllowsEverything && r.Hosts.Any(h => h.Overlaps(host))))
+                yield return $"tls.passthrough: '{host.Text}' is intercepted: no rule 'allow * {host.Text}' lets every request to it pass";
+        }
     }
 
     private static IEnumerable<string> DeadRules(PolicyDefinition policy)

@@ -1,5 +1,6 @@
 using Fairlead.Gateway.Credentials;
 using Fairlead.Gateway.Policy;
+using Fairlead.Wire;
 
 namespace Fairlead.Gateway.Sessions;
 
@@ -17,6 +18,9 @@ internal sealed record Session(string Id, byte[] TokenHash, RuleSet Policy, Cred
 
     /// <summary>What the parents of a child token left to it: each must allow a request, besides the policy.</summary>
     public IReadOnlyList<RuleSet> Narrowed { get; init; } = [];
+
+    /// <summary>The decision to pass the TLS of a tunnel through unopened, or null. A child token's rules are about requests, so somebody must see those.</summary>
+    public Decision? PassesThrough(HostPort destination) => Narrowed.Count > 0 ? null : PassthroughJudgement.Of(Policy, destination)?.Allowed;
 
     /// <summary>The policy's decision, unless a child token has less.</summary>
     public Decision Decide(in RequestFacts facts)

@@ -1,5 +1,6 @@
 using System.Buffers;
 using Fairlead.Gateway.Credentials;
+using Fairlead.Gateway.Policy;
 using Fairlead.Wire;
 using Microsoft.AspNetCore.Http.Features;
 
@@ -19,12 +20,13 @@ internal sealed class Forwarder(UpstreamClients clients, UpstreamOptions options
 
     /// <param name="context">The workload's request.</param>
     /// <param name="sessionId">Whose connections are used.</param>
+    /// <param name="exceptions">Which addresses besides public ones may be dialled for it.</param>
     /// <param name="destination">Where to.</param>
     /// <param name="target">Path and query, as sent.</param>
     /// <param name="injected">What the credentials add.</param>
     /// <param name="exchange">What is measured.</param>
     public async Task<ForwardResult> ForwardAsync(
-        HttpContext context, string sessionId, HostPort destination, string target, IReadOnlyList<InjectedHeader> injected, Exchange exchange)
+        HttpContext context, string sessionId, AddressExceptions exceptions, HostPort destination, string target, IReadOnlyList<InjectedHeader> injected, Exchange exchange)
     {
         using var stopBody = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
@@ -37,7 +39,7 @@ internal sealed class Forwarder(UpstreamClients clients, UpstreamOptions options
         HttpResponseMessage? response = null;
         try
         {
-            response = await SendAsync(clients.For(sessionId), request, exchange, limit, context.RequestAborted);
+            response = await SendAsync(clients.For(sessionId, exceptions), request, exchange, limit, context.RequestAborted);
 
             // 3. The head of the answer. A switch of protocols that nobody asked for would end what the workload and we take for HTTP.
             if (upgrade is null && response.StatusCode == System.Net.HttpStatusCode.SwitchingProtocols)

@@ -1,13 +1,14 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Text;
+using Fairlead.Gateway.Policy;
 using Fairlead.Wire;
 
 namespace Fairlead.Gateway.Upstream;
 
 /// <summary>
 /// One HTTP client, and so one pool of connections, per session. A connection is never shared between sessions: their credentials differ, and
-/// one session's broken request ends an HTTP/2 connection for everybody on it.
+/// one session's broken request ends an HTTP/2 connection for everybody on it. Nor does a connection outlive the exceptions of the policy that it was made under.
 /// </summary>
 internal sealed class UpstreamClients(UpstreamDialer dialer) : IDisposable
 {
@@ -18,28 +19,46 @@ internal sealed class UpstreamClients(UpstreamDialer dialer) : IDisposable
 
     private const int MaxResponseHeadersKiB = 128;
 
-    private readonly ConcurrentDictionary<string, Lazy<HttpMessageInvoker>> _bySession = new();
+    private readonly ConcurrentDictionary<string, Pool> _bySession = new();
 
-    public HttpMessageInvoker For(string sessionId) => _bySession.GetOrAdd(sessionId, _ => new(Create)).Value;
+    private sealed record Pool(AddressExceptions Exceptions, Lazy<HttpMessageInvoker> Client);
+
+    /// <summary>The client of a session. Once its policy has other exceptions than before, the connections that were made until then are used no more.</summary>
+    /// <param name="sessionId">Whose.</param>
+    /// <param name="exceptions">Which addresses besides public ones its policy lets it reach, as the policy is now.</param>
+    public HttpMessageInvoker For(string sessionId, AddressExceptions exceptions)
+    {
+        while (true)
+        {
+            var pool = _bySession.GetOrAdd(sessionId, _ => New(exceptions));
+            if (pool.Exceptions.Equals(exceptions)) return pool.Client.Value;
+            var next = New(exceptions);
+            if (!_bySession.TryUpdate(sessionId, next, pool)) continue;
+            _ = DisposeSoonAsync(pool);
+            return next.Client.Value;
+        }
+    }
 
     /// <summary>Closes the connections of a session that has ended, once its tunnels are cut.</summary>
     public void Drop(string sessionId)
     {
-        if (_bySession.TryRemove(sessionId, out var client)) _ = DisposeSoonAsync(client.Value);
+        if (_bySession.TryRemove(sessionId, out var pool)) _ = DisposeSoonAsync(pool);
     }
 
     public void Dispose()
     {
-        foreach (var client in _bySession.Values) client.Value.Dispose();
+        foreach (var pool in _bySession.Values) pool.Client.Value.Dispose();
     }
 
-    private static async Task DisposeSoonAsync(HttpMessageInvoker client)
+    private static async Task DisposeSoonAsync(Pool pool)
     {
         await Task.Delay(CutLimit);
-        client.Dispose();
+        pool.Client.Value.Dispose();
     }
 
-    private HttpMessageInvoker Create() => new(new SocketsHttpHandler
+    private Pool New(AddressExceptions exceptions) => new(exceptions, new(() => Create(exceptions)));
+
+    private HttpMessageInvoker Create(AddressExceptions exceptions) => new(new SocketsHttpHandler
     {
         // A client that helps would be a client that decides: each of these is the workload's business or nobody's.
         UseProxy = false,
@@ -58,16 +77,16 @@ internal sealed class UpstreamClients(UpstreamDialer dialer) : IDisposable
         RequestHeaderEncodingSelector = static (_, _) => Encoding.Latin1,
         ResponseHeaderEncodingSelector = static (_, _) => Encoding.Latin1,
         ConnectTimeout = Timeout.InfiniteTimeSpan, // the dialer has a limit per hop, and says which one was slow
-        ConnectCallback = ConnectAsync,
+        ConnectCallback = (context, cancellationToken) => ConnectAsync(context, exceptions, cancellationToken),
     });
 
-    private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
+    private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, AddressExceptions exceptions, CancellationToken cancellationToken)
     {
         var request = context.InitialRequestMessage;
         var host = context.DnsEndPoint.Host.Trim('[', ']');
         if (!HostPort.TryCreate(host, context.DnsEndPoint.Port, out var destination, out var problem)) throw new InvalidOperationException(problem);
         var began = Stopwatch.GetTimestamp();
-        var stream = await dialer.DialAsync(destination, offersHttp2: request.Version.Major >= 2, cancellationToken);
+        var stream = await dialer.DialAsync(destination, exceptions, offersHttp2: request.Version.Major >= 2, cancellationToken);
         if (request.Options.TryGetValue(ExchangeKey, out var exchange)) exchange.Dialled(Stopwatch.GetElapsedTime(began));
         return stream;
     }

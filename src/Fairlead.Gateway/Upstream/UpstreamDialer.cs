@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
-using System.Security.Authentication;
+using Fairlead.Gateway.Policy;
 using Fairlead.Wire;
 
 namespace Fairlead.Gateway.Upstream;
@@ -10,136 +10,129 @@ namespace Fairlead.Gateway.Upstream;
 /// The only place of the gateway that connects a socket: resolve once, check every answer, dial a checked address, verify TLS for the
 /// canonical name. What it returns is a verified connection; anything else is an <see cref="UpstreamException"/>.
 /// </summary>
-internal sealed class UpstreamDialer(UpstreamOptions options, TimeProvider time)
+internal sealed class UpstreamDialer(UpstreamOptions options, OwnListeners own, TimeProvider time)
 {
-    // One address that swallows packets must not use up the time of the others.
-    private static readonly TimeSpan PerAddress = TimeSpan.FromSeconds(3);
+    private readonly ConnectionRace _race = new(time);
 
     /// <summary>True when a literal address may be dialled; names are judged when they are resolved.</summary>
-    public bool MayDial(HostPort destination, out string? reason)
+    public bool MayDial(HostPort destination, AddressExceptions exceptions, out string? reason)
     {
-        reason = destination.Address is null || options.Resolve.ContainsKey(destination.Host) ? null : AddressGuard.Refuses(destination.Address);
+        reason = destination.Address is null || options.Resolve.ContainsKey(destination.Host) ? null : AddressGuard.Refuses(destination.Address, exceptions);
+        if (reason is null && destination.Address is not null && !options.Resolve.ContainsKey(destination.Host) && own.Contain(new IPEndPoint(destination.Address, destination.Port)))
+            reason = "the gateway itself";
         return reason is null;
     }
 
-    /// <summary>Connects and verifies.</summary>
+    /// <summary>Connects and verifies TLS.</summary>
     /// <param name="destination">Where to; its host is also the name that the certificate must be for.</param>
+    /// <param name="exceptions">Which addresses besides public ones may be dialled.</param>
     /// <param name="offersHttp2">True to offer h2 beside http/1.1 by ALPN.</param>
     /// <param name="cancellationToken">Ends the attempt when nobody waits for it any more.</param>
     /// <exception cref="UpstreamException">A hop failed; the exception says which and why.</exception>
-    public async Task<SslStream> DialAsync(HostPort destination, bool offersHttp2, CancellationToken cancellationToken)
+    public async Task<SslStream> DialAsync(HostPort destination, AddressExceptions exceptions, bool offersHttp2, CancellationToken cancellationToken)
     {
-        var addresses = await ResolveAsync(destination, cancellationToken);
-        var socket = await ConnectAsync(destination, addresses, cancellationToken);
-        return await AuthenticateAsync(destination, socket, offersHttp2, cancellationToken);
+        var connection = await ConnectAsync(destination, exceptions, cancellationToken);
+        return await UpstreamTls.AuthenticateAsync(connection, destination, offersHttp2, options, time, cancellationToken);
     }
 
-    private async Task<IPEndPoint[]> ResolveAsync(HostPort destination, CancellationToken cancellationToken)
+    /// <summary>Connects, and leaves TLS to the caller.</summary>
+    /// <param name="destination">Where to.</param>
+    /// <param name="exceptions">Which addresses besides public ones may be dialled.</param>
+    /// <param name="cancellationToken">Ends the attempt when nobody waits for it any more.</param>
+    /// <exception cref="UpstreamException">A hop failed; the exception says which and why.</exception>
+    public async Task<NetworkStream> ConnectAsync(HostPort destination, AddressExceptions exceptions, CancellationToken cancellationToken)
     {
         if (options.Resolve.TryGetValue(destination.Host, out var given))
-            return [new IPEndPoint(given.Address, given.Port == 0 ? destination.Port : given.Port)];
-
-        IPAddress[] addresses;
-        if (destination.Address is not null)
-        {
-            addresses = [destination.Address];
-        }
-        else
-        {
-            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            limit.CancelAfter(options.ResolveTimeout);
-            try
-            {
-                // The trailing dot keeps the search list of resolv.conf out: "api.example.com" must not become "api.example.com.corp".
-                addresses = await Dns.GetHostAddressesAsync(destination.Host + ".", limit.Token);
-            }
-            catch (SocketException e)
-            {
-                throw new UpstreamException(UpstreamFailure.Dns, $"DNS has no address for {destination.Host}: {e.Message}", e);
-            }
-            catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
-            {
-                throw new UpstreamException(UpstreamFailure.DnsTimeout, $"DNS did not answer for {destination.Host} within {options.ResolveTimeout.TotalSeconds} s", e);
-            }
-
-            if (addresses.Length == 0) throw new UpstreamException(UpstreamFailure.Dns, $"DNS has no address for {destination.Host}");
-        }
-
-        // All answers are checked, not only the one that is dialled: a mixed answer is an attempt to slip one in.
-        foreach (var address in addresses)
-        {
-            if (AddressGuard.Refuses(address) is { } what)
-                throw new UpstreamException(UpstreamFailure.AddressForbidden, $"{destination.Host} has the address {address}, which is {what} and may never be dialled");
-        }
-
-        return [.. addresses.Select(a => new IPEndPoint(a, destination.Port))];
+            return await ConnectAsync(destination.ToString(), [new IPEndPoint(given.Address, given.Port == 0 ? destination.Port : given.Port)], cancellationToken);
+        var proxy = options.Proxies.FirstOrDefault(p => p.IsFor(destination));
+        // A name that the proxy resolves has no address here that could be checked; a literal address always has.
+        var resolves = destination.Address is not null || proxy is not { Address: not null, ResolvesHere: false };
+        IPEndPoint[] addresses = resolves ? [.. (await ResolveAsync(destination, exceptions, cancellationToken)).Select(a => new IPEndPoint(a, destination.Port))] : [];
+        return proxy?.Address is null
+            ? await ConnectAsync(destination.ToString(), addresses, cancellationToken)
+            : await ConnectThroughAsync(proxy, destination, resolves ? addresses[0].ToString() : destination.ToString(), cancellationToken);
     }
 
-    private async Task<Socket> ConnectAsync(HostPort destination, IPEndPoint[] addresses, CancellationToken cancellationToken)
+    private async Task<NetworkStream> ConnectThroughAsync(EgressProxy proxy, HostPort destination, string target, CancellationToken cancellationToken)
     {
+        // The operator names the proxy as this machine knows it: by its hosts file and search list, and most often at a private address.
+        var addresses = proxy.Address!.Address is { } literal ? [literal] : await ResolveAsync(proxy.Address.Host, proxy.Address.Host, cancellationToken);
+        var connection = await ConnectAsync($"the gateway's proxy {proxy.Address}", [.. addresses.Select(a => new IPEndPoint(a, proxy.Address.Port))], cancellationToken);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(options.ConnectTimeout);
-        Exception? last = null;
-        foreach (var address in addresses)
-        {
-            var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-            using var attempt = CancellationTokenSource.CreateLinkedTokenSource(limit.Token);
-            if (addresses.Length > 1) attempt.CancelAfter(PerAddress);
-            try
-            {
-                await socket.ConnectAsync(address, attempt.Token);
-                return socket;
-            }
-            catch (Exception e) when (e is SocketException or OperationCanceledException)
-            {
-                socket.Dispose();
-                cancellationToken.ThrowIfCancellationRequested();
-                last = e;
-            }
-        }
-
-        if (last is SocketException refused)
-            throw new UpstreamException(UpstreamFailure.Connect, $"connecting to {destination} ({addresses[^1].Address}) failed: {refused.Message}", refused);
-        throw new UpstreamException(UpstreamFailure.ConnectTimeout, $"{destination} ({addresses[^1].Address}) did not accept a connection within {options.ConnectTimeout.TotalSeconds} s", last);
-    }
-
-    private async Task<SslStream> AuthenticateAsync(HostPort destination, Socket socket, bool offersHttp2, CancellationToken cancellationToken)
-    {
-        var trust = new UpstreamTrust(options.ExtraRoots, destination.Host, time);
-        var stream = new SslStream(new NetworkStream(socket, ownsSocket: true), leaveInnerStreamOpen: false);
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        limit.CancelAfter(options.HandshakeTimeout);
         try
         {
-            await stream.AuthenticateAsClientAsync(
-                new SslClientAuthenticationOptions
-                {
-                    TargetHost = destination.Host,
-                    EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
-                    ApplicationProtocols = offersHttp2 ? [SslApplicationProtocol.Http2, SslApplicationProtocol.Http11] : [SslApplicationProtocol.Http11],
-                    RemoteCertificateValidationCallback = trust.Accepts,
-                    AllowRenegotiation = false,
-                },
-                limit.Token);
-            return stream;
+            await proxy.OpenAsync(connection, destination, target, limit.Token);
+            return connection;
         }
         catch (Exception e)
         {
-            await stream.DisposeAsync();
+            await connection.DisposeAsync();
             cancellationToken.ThrowIfCancellationRequested();
             throw e switch
             {
-                AuthenticationException when trust.Problem is not null => new UpstreamException(UpstreamFailure.Tls, $"TLS with {destination} failed: {trust.Problem}", e),
-                AuthenticationException or IOException => new UpstreamException(UpstreamFailure.Tls, $"TLS with {destination} failed: {Innermost(e).Message}", e),
-                OperationCanceledException => new UpstreamException(UpstreamFailure.ConnectTimeout, $"the TLS handshake with {destination} took longer than {options.HandshakeTimeout.TotalSeconds} s", e),
-                _ => e,
+                UpstreamException => e,
+                OperationCanceledException => new UpstreamException(UpstreamFailure.ConnectTimeout, $"the gateway's proxy {proxy.Address} did not open a tunnel to {destination} within {options.ConnectTimeout.TotalSeconds} s", e),
+                _ => new UpstreamException(UpstreamFailure.Proxy, $"the connection to the gateway's proxy {proxy.Address} broke: {e.Message}", e),
             };
         }
     }
 
-    private static Exception Innermost(Exception e)
+    private async Task<IPAddress[]> ResolveAsync(HostPort destination, AddressExceptions exceptions, CancellationToken cancellationToken)
     {
-        while (e.InnerException is not null) e = e.InnerException;
-        return e;
+        // The trailing dot keeps the search list of resolv.conf out: "api.example.com" must not become "api.example.com.corp".
+        var addresses = destination.Address is { } literal ? [literal] : await ResolveAsync(destination.Host + ".", destination.Host, cancellationToken);
+        // All answers are checked, not only the one that is dialled: a mixed answer is an attempt to slip one in.
+        foreach (var address in addresses)
+        {
+            if (AddressGuard.Refuses(address, exceptions) is { } what)
+                throw new UpstreamException(UpstreamFailure.AddressForbidden, $"{destination.Host} has the address {address}, which is {what} and may never be dialled");
+        }
+
+        return addresses;
+    }
+
+    private async Task<IPAddress[]> ResolveAsync(string name, string shown, CancellationToken cancellationToken)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(options.ResolveTimeout);
+        try
+        {
+            var addresses = await Dns.GetHostAddressesAsync(name, limit.Token);
+            return addresses.Length > 0 ? addresses : throw new UpstreamException(UpstreamFailure.Dns, $"DNS has no address for {shown}");
+        }
+        catch (SocketException e)
+        {
+            throw new UpstreamException(UpstreamFailure.Dns, $"DNS has no address for {shown}: {e.Message}", e);
+        }
+        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new UpstreamException(UpstreamFailure.DnsTimeout, $"DNS did not answer for {shown} within {options.ResolveTimeout.TotalSeconds} s", e);
+        }
+    }
+
+    private async Task<NetworkStream> ConnectAsync(string whom, IPEndPoint[] addresses, CancellationToken cancellationToken)
+    {
+        foreach (var address in addresses)
+        {
+            if (own.Contain(address))
+                throw new UpstreamException(UpstreamFailure.AddressForbidden, $"{whom} has the address {address.Address}, where the gateway itself listens on port {address.Port}, which may never be dialled");
+        }
+
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(options.ConnectTimeout);
+        var shown = string.Join(", ", addresses.Take(3).Select(a => a.Address)) + (addresses.Length > 3 ? $" and {addresses.Length - 3} more" : "");
+        try
+        {
+            return new NetworkStream(await _race.ConnectAsync(addresses, limit.Token), ownsSocket: true);
+        }
+        catch (SocketException e)
+        {
+            throw new UpstreamException(UpstreamFailure.Connect, $"connecting to {whom} ({shown}) failed: {e.Message}", e);
+        }
+        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new UpstreamException(UpstreamFailure.ConnectTimeout, $"{whom} ({shown}) did not accept a connection within {options.ConnectTimeout.TotalSeconds} s", e);
+        }
     }
 }

@@ -18,6 +18,9 @@ internal enum UpstreamFailure
     /// <summary>No address answered in time.</summary>
     ConnectTimeout,
 
+    /// <summary>The gateway's own proxy did not open the way.</summary>
+    Proxy,
+
     /// <summary>The handshake failed, or the certificate does not hold.</summary>
     Tls,
 

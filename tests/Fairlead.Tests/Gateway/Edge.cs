@@ -20,6 +20,7 @@ internal sealed class Edge : IAsyncDisposable
 
     private readonly TempFolder _folder = new();
     private GatewayApp? _app;
+    private GatewayOptions _options = null!;
 
     /// <summary>Host of the origin in most tests.</summary>
     public const string Host = "api.test";
@@ -44,21 +45,19 @@ internal sealed class Edge : IAsyncDisposable
     {
         var edge = new Edge();
         edge.AuditFile = auditFile ?? edge._folder["audit.jsonl"];
-        edge._app = await GatewayApp.StartAsync(
-            new GatewayOptions
+        edge._options = new GatewayOptions
+        {
+            Listen = new(new IPEndPoint(IPAddress.Loopback, 0), "", null, null),
+            CaDirectory = edge._folder["ca"],
+            AuditFile = edge.AuditFile,
+            SessionSet = set ?? new SessionSet(sessions ?? [SessionOf("s1", Token)]),
+            Upstream = (upstream ?? new UpstreamOptions()) with
             {
-                Listen = new(new IPEndPoint(IPAddress.Loopback, 0), "", null, null),
-                CaDirectory = edge._folder["ca"],
-                AuditFile = edge.AuditFile,
-                SessionSet = set ?? new SessionSet(sessions ?? [SessionOf("s1", Token)]),
-                Upstream = (upstream ?? new UpstreamOptions()) with
-                {
-                    Resolve = resolve ?? new Dictionary<string, IPEndPoint>(),
-                    ExtraRoots = originCa is null ? [] : [originCa.Root],
-                },
+                Resolve = resolve ?? new Dictionary<string, IPEndPoint>(),
+                ExtraRoots = originCa is null ? [] : [originCa.Root],
             },
-            Microsoft.Extensions.Logging.LogLevel.Warning,
-            Limits.Token);
+        };
+        edge._app = await GatewayApp.StartAsync(edge._options, Microsoft.Extensions.Logging.LogLevel.Warning, Limits.Token);
         return edge;
     }
 
@@ -66,10 +65,16 @@ internal sealed class Edge : IAsyncDisposable
     public static Task<Edge> StartAsync(Origin origin, OriginCa ca, params Session[] sessions) =>
         StartAsync(new Dictionary<string, IPEndPoint> { [Host] = origin.EndPoint }, ca, sessions.Length == 0 ? null : sessions);
 
-    public static Session SessionOf(string id, string token, string[]? rules = null, Credential[]? credentials = null, PolicyMode mode = PolicyMode.Enforce) =>
-        new(id, SessionRegistry.HashOf(token), PolicyOf(rules ?? ["allow * **", "allow * **:8443"], mode), new CredentialSet(credentials ?? []));
+    public static Session SessionOf(string id, string token, string[]? rules = null, Credential[]? credentials = null, PolicyMode mode = PolicyMode.Enforce, string[]? addresses = null, string[]? passthrough = null) =>
+        new(id, SessionRegistry.HashOf(token), PolicyOf(rules ?? ["allow * **", "allow * **:8443"], mode, Verdict.Deny, addresses, passthrough), new CredentialSet(credentials ?? []));
 
-    public static RuleSet PolicyOf(string[] rules, PolicyMode mode = PolicyMode.Enforce, Verdict fallback = Verdict.Deny) => new("p", mode, fallback, [.. rules.Select(RuleOf)]);
+    public static RuleSet PolicyOf(string[] rules, PolicyMode mode = PolicyMode.Enforce, Verdict fallback = Verdict.Deny, string[]? addresses = null, string[]? passthrough = null) =>
+        new("p", mode, fallback, [.. rules.Select(RuleOf)], ExceptionsOf(addresses ?? []), [.. (passthrough ?? []).Select(HostOf)]);
+
+    public static AddressExceptions ExceptionsOf(params string[] networks) =>
+        new([.. networks.Select(text => AddressExceptions.TryParse(text, out var network, out var problem) ? network : throw new ArgumentException(problem, nameof(networks)))]);
+
+    public static HostPattern HostOf(string text) => HostPattern.TryParse(text, out var host, out var problem) ? host : throw new ArgumentException(problem, nameof(text));
 
     /// <summary>A configuration without named sets of hosts.</summary>
     public static readonly IReadOnlyDictionary<string, IReadOnlyList<HostPattern>> NoSets = new Dictionary<string, IReadOnlyList<HostPattern>>();
@@ -84,6 +89,9 @@ internal sealed class Edge : IAsyncDisposable
         Assert.True(HostPattern.TryParse(host, out var pattern, out _));
         return new Credential(name, [injected!], [pattern]);
     }
+
+    /// <summary>Puts other sessions into force, as a changed configuration does.</summary>
+    public void Apply(params Session[] sessions) => _app!.Apply(_options with { SessionSet = new SessionSet(sessions) });
 
     /// <summary>A plain connection to the gateway's own endpoints.</summary>
     public async Task<NetworkStream> ConnectAsync()

@@ -193,6 +193,31 @@ public sealed class ConfigFileTests : IDisposable
     [InlineData("    rules:\n", "    presets: [{ registry: a.test }]\n    rules:\n", "12:15", "'use' is missing")]
     [InlineData("    rules:\n", "    presets: [{ use: npm, registry: 'a b' }]\n    rules:\n", "12:37", "expected a host")]
     [InlineData("  default:\n", "  default:\n    from: nowhere\n", "12:11", "expected credentials, got 'nowhere'")]
+    [InlineData("  default:\n", "  default:\n    allow_addresses: [10.20.0.1/16]\n", "12:23", "policies.default.allow_addresses[0]: '10.20.0.1/16' has bits behind its prefix: is 10.20.0.0/16 meant, or the address 10.20.0.1 alone?")]
+    [InlineData("  default:\n", "  default:\n    allow_addresses: [0.0.0.0/0]\n", "12:23", "expected a prefix of 8 to 32 bits, got '0.0.0.0/0'")]
+    [InlineData("  default:\n", "  default:\n    allow_addresses: [fc00::/7]\n", "12:23", "expected a prefix of 16 to 128 bits, got 'fc00::/7'")]
+    [InlineData("  default:\n", "  default:\n    allow_addresses: [169.254.0.0/16]\n", "12:23", "'169.254.0.0/16' is link-local, where cloud metadata is: name the one address that is meant")]
+    [InlineData("  default:\n", "  default:\n    allow_addresses: [224.0.0.0/8]\n", "12:23", "'224.0.0.0/8' is multicast, and nothing opens that")]
+    [InlineData("  default:\n", "  default:\n    allow_addresses: [9.9.9.9]\n", "12:23", "'9.9.9.9' is public, and needs no exception")]
+    [InlineData("  default:\n", "  default:\n    allow_addresses: 10.0.0.0/8\n", "12:22", "policies.default.allow_addresses: expected a list, got a text")]
+    [InlineData("  default:\n", "  default:\n    allow_adresses: [10.0.0.0/8]\n", "12:5", "did you mean 'allow_addresses'?")]
+    [InlineData("  default:\n", "  default:\n    tls: { passtrough: [a.test] }\n", "12:12", "did you mean 'passthrough'?")]
+    [InlineData("  default:\n", "  default:\n    tls: {}\n", "12:10", "'passthrough' is missing")]
+    [InlineData("  default:\n", "  default:\n    tls: { passthrough: ['**'] }\n", "12:26", "name the hosts; '**' would leave nothing to look into")]
+    [InlineData("  default:\n", "  default:\n    tls: { passthrough: [git.test] }\n", "17:105", "sessions[0].credentials[1]: 'github' is bound to a host that policy 'default' passes through (git.test): nothing can be added inside TLS that is not opened")]
+    [InlineData("  default:\n", "  default:\n    tls: { passthrough: [a.eu.test] }\n", "17:96", "'datadog' is bound to a host that policy 'default' passes through (a.eu.test)")]
+    [InlineData("  default:\n", "  default:\n    tls: { passthrough: ['**.test'] }\n", "17:96", "'datadog' is bound to a host that policy 'default' passes through (**.test)")]
+    [InlineData("  default:\n", "  default:\n    tls: { passthrough: ['git.test:8443'] }\n", "", "")]
+    [InlineData("extra_ca: roots.pem", "extra_ca: roots.pem\n  proxies: [{ proxy: https://p.test:3128, hosts: ['**'] }]", "21:22", "upstream.proxies[0].proxy: expected http://HOST:PORT or direct, got 'https://p.test:3128'")]
+    [InlineData("extra_ca: roots.pem", "extra_ca: roots.pem\n  proxies: [{ proxy: p.test, hosts: ['**'] }]", "21:22", "expected http://HOST:PORT or direct, got 'p.test'")]
+    [InlineData("extra_ca: roots.pem", "extra_ca: roots.pem\n  proxies: [{ proxy: http://u:FAKE@p.test:1, hosts: ['**'] }]", "21:22", "expected http://HOST:PORT or direct; credentials go under 'username' and 'password'")]
+    [InlineData("extra_ca: roots.pem", "extra_ca: roots.pem\n  proxies: [{ proxy: http://p.test:1, hosts: [] }]", "21:46", "it names no host, so the entry would never be used")]
+    [InlineData("extra_ca: roots.pem", "extra_ca: roots.pem\n  proxies: [{ proxy: http://p.test:1 }]", "21:13", "'hosts' is missing")]
+    [InlineData("extra_ca: roots.pem", "extra_ca: roots.pem\n  proxies: [{ proxy: http://p.test:1, hosts: ['**'], username: u }]", "21:13", "'password' is missing: a proxy wants both or neither")]
+    [InlineData("extra_ca: roots.pem", "extra_ca: roots.pem\n  proxies: [{ proxy: http://p.test:1, hosts: ['**'], username: 'a:b', password: { from: file, path: pass.txt } }]", "21:64", "expected visible ASCII without ':', got 'a:b'")]
+    [InlineData("extra_ca: roots.pem", "extra_ca: roots.pem\n  proxies: [{ proxy: http://p.test:1, hosts: ['**'], username: u, password: FAKE }]", "21:77", "expected a mapping (key: value), got a text")]
+    [InlineData("extra_ca: roots.pem", "extra_ca: roots.pem\n  proxies: [{ proxy: http://p.test:1, hosts: ['**'], resolve: here }]", "21:63", "expected proxy or gateway, got 'here'")]
+    [InlineData("extra_ca: roots.pem", "extra_ca: roots.pem\n  proxies: [{ proxy: direct, hosts: ['**'], resolve: gateway }]", "21:13", "'resolve' is for a proxy; 'proxy: direct' has none")]
     public void A_broken_file_is_refused_with_place_and_reason(string good, string broken, string place, string said)
     {
         Assert.Contains(good, Good, StringComparison.Ordinal);
@@ -236,6 +261,35 @@ public sealed class ConfigFileTests : IDisposable
             Assert.True(HostPort.TryParse(destination, out var host, out _));
             return options.Sessions[0].Policy.Decide(new RequestFacts(method, host, "/v1/x")).Rule;
         }
+    }
+
+    [Fact]
+    public void What_a_policy_reaches_and_passes_through_is_read()
+    {
+        var options = Load(Good.Replace("  default:\n", "  default:\n    allow_addresses: [10.20.0.0/16, 'fd00:1::/32', 10.0.0.7]\n    tls: { passthrough: [pinned.test, '*.pinned.test'] }\n", StringComparison.Ordinal));
+
+        var policy = options.Sessions[0].Policy;
+        Assert.Equal("10.20.0.0/16 fd00:1::/32 10.0.0.7/32", policy.Addresses.ToString());
+        Assert.Equal(["pinned.test", "*.pinned.test"], policy.Passthrough.Select(h => h.Text));
+        Assert.Contains(options.Warnings, w => w.StartsWith("policies.default.tls.passthrough: where a policy allows everything of these hosts, their TLS is not opened", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Proxies_are_read_in_their_order()
+    {
+        var options = Load(Good.Replace("extra_ca: roots.pem", """
+            extra_ca: roots.pem
+              proxies:
+                - { proxy: direct, hosts: ["*.corp.test"] }
+                - { proxy: "http://proxy.corp.test:3128/", hosts: ["**", "**:8443"], username: edge, password: { from: file, path: pass.txt }, resolve: gateway }
+            """, StringComparison.Ordinal));
+
+        var (direct, proxy) = (options.Upstream.Proxies[0], options.Upstream.Proxies[1]);
+        Assert.Null(direct.Address);
+        Assert.Equal(("proxy.corp.test:3128", "edge", "FAKE-pass", true), (proxy.Address?.ToString(), proxy.User, proxy.Password?.Reveal(), proxy.ResolvesHere));
+        Assert.Equal(["**", "**:8443"], proxy.Hosts.Select(h => h.Text));
+        Assert.Empty(options.NeedRestart(options));
+        Assert.Equal(["upstream"], options.NeedRestart(Load(Good)));
     }
 
     [Fact]

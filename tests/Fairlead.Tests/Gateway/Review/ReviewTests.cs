@@ -57,6 +57,20 @@ public sealed class ReviewTests : IDisposable
         ],
         PolicyAdvice.For(Load(Config)));
 
+    [Theory]
+    [InlineData("- allow * pinned.test", null, "  tls       Its TLS is passed through unopened. No request inside is seen: no rule about paths, no credential, no record of it.\n")]
+    [InlineData("- allow GET pinned.test", "'pinned.test' is intercepted: no rule 'allow * pinned.test' lets every request to it pass", "  tls       It is intercepted all the same, since no rule allows every method and path of it without conditions.\n")]
+    [InlineData("- deny GET pinned.test/x", "'pinned.test' is intercepted, at least in part: 'deny GET pinned.test/x' may deny a request to it", "  tls       It is intercepted all the same, since 'deny GET pinned.test/x' may deny a request to it.\n")]
+    public void A_host_that_is_passed_through_is_named_and_one_that_is_not_after_all(string rule, string? advice, string said)
+    {
+        var options = Load(Config.Replace("    rules:\n", $"    tls: {{ passthrough: [pinned.test] }}\n    rules:\n      {rule}\n", StringComparison.Ordinal));
+        Assert.True(AskedRequest.TryParse("GET", "https://pinned.test/x", [], null, out var facts, out _));
+
+        Assert.Contains(said, Explanation.Of(options.Sessions[0], facts).Text, StringComparison.Ordinal);
+        var told = PolicyAdvice.For(options).Where(a => a.Contains("passthrough", StringComparison.Ordinal)).ToArray();
+        Assert.Equal(advice is null ? [] : [$"policy 'default': tls.passthrough: {advice}"], told);
+    }
+
     [Fact]
     public void A_rule_that_advice_calls_dead_never_decides() => Seeded.Check(300, random =>
     {

@@ -1,4 +1,5 @@
 using System.Net;
+using Fairlead.Gateway.Policy;
 using Fairlead.Gateway.Upstream;
 
 namespace Fairlead.Tests.Gateway.Upstream;
@@ -24,7 +25,7 @@ public sealed class AddressGuardTests
     [InlineData("240.0.0.0", "255.255.255.255", "reserved")]
     [InlineData("168.63.129.16", "168.63.129.16", "cloud provider")]
     [InlineData("169.254.169.254", "169.254.170.2", "link-local")]
-    [InlineData("100.100.100.200", "100.100.100.200", "carrier-grade NAT")]
+    [InlineData("100.100.100.200", "100.100.100.200", "cloud provider's metadata")]
     [InlineData("::", "::1", "not global unicast")]
     [InlineData("::ffff:0.0.0.0", "::ffff:255.255.255.255", "mapped into IPv6")]
     [InlineData("::ffff:127.0.0.1", "::ffff:8.8.8.8", "mapped into IPv6")]
@@ -121,4 +122,80 @@ public sealed class AddressGuardTests
         foreach (var coat in new[] { inner, mapped, compatible, nat64, sixToFour, teredo })
             Assert.True(AddressGuard.Refuses(new IPAddress(coat)) is not null, new IPAddress(coat).ToString());
     });
+
+    [Theory]
+    [InlineData("10.20.0.0/16", "10.20.255.255", true)]
+    [InlineData("10.20.0.0/16", "10.21.0.0", false)]
+    [InlineData("100.64.0.0/10", "100.64.0.1", true)]
+    [InlineData("127.0.0.0/8", "127.0.0.1", true)]
+    [InlineData("127.0.0.0/8", "::1", false)]
+    [InlineData("::1", "::1", true)]
+    [InlineData("198.18.0.0/15", "198.19.0.1", true)]
+    [InlineData("fd00:1::/32", "fd00:1::5", true)]
+    [InlineData("fd00:1::/32", "fd00:2::5", false)]
+    [InlineData("2001:db8::/32", "2001:db8::1", true)]
+    public void An_exception_opens_what_is_in_it_and_no_more(string exception, string address, bool opens) =>
+        Assert.Equal(opens, AddressGuard.Refuses(IPAddress.Parse(address), Edge.ExceptionsOf(exception)) is null);
+
+    /// <summary>Whoever asks there is given the credentials of the machine, so a network that happens to hold it is not enough.</summary>
+    [Theory]
+    [InlineData("169.254.169.254", "169.0.0.0/8")]
+    [InlineData("169.254.169.254", "169.254.169.254/31")]
+    [InlineData("169.254.170.2", "169.254.0.0/16")]
+    [InlineData("168.63.129.16", "168.63.129.0/24")]
+    [InlineData("100.100.100.200", "100.64.0.0/10")]
+    [InlineData("192.0.0.192", "192.0.0.0/24")]
+    [InlineData("fd00:ec2::254", "fd00::/16")]
+    [InlineData("fd00:ec2::254", "fd00:ec2::/32")]
+    [InlineData("fd20:ce::254", "fd20::/16")]
+    [InlineData("fd00:c1::a9fe:a9fe", "fd00:c1::/32")]
+    [InlineData("fd00:42::42", "fd00:42::/32")]
+    public void Metadata_is_opened_by_its_own_address_only(string metadata, string network)
+    {
+        var address = IPAddress.Parse(metadata);
+
+        Assert.NotNull(AddressGuard.Refuses(address, Edge.ExceptionsOf(network)));
+        Assert.Null(AddressGuard.Refuses(address, Edge.ExceptionsOf(metadata)));
+    }
+
+    [Theory]
+    [InlineData("0.0.0.0")]
+    [InlineData("224.0.0.1")]
+    [InlineData("239.255.255.255")]
+    [InlineData("240.0.0.1")]
+    [InlineData("255.255.255.255")]
+    [InlineData("192.88.99.1")]
+    [InlineData("::")]
+    [InlineData("ff02::1")]
+    [InlineData("fe80::1")]
+    [InlineData("::ffff:10.0.0.1")]
+    [InlineData("64:ff9b::a00:1")]
+    [InlineData("2002:a00:1::1")]
+    [InlineData("2001::1")]
+    public void Nothing_opens_what_is_no_place_or_wraps_another_address(string address)
+    {
+        var exceptions = new AddressExceptions([new IPNetwork(IPAddress.Parse(address), address.Contains(':', StringComparison.Ordinal) ? 128 : 32), new IPNetwork(IPAddress.Any, 0), new IPNetwork(IPAddress.IPv6Any, 0)]);
+
+        Assert.NotNull(AddressGuard.Refuses(IPAddress.Parse(address), exceptions));
+        Assert.Contains("nothing opens that", AddressGuard.WhyUseless(exceptions.Networks[0]), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("224.0.0.0/8", "is multicast, and nothing opens that")]
+    [InlineData("0.0.0.0/8", "is this host, and nothing opens that")]
+    [InlineData("169.254.0.0/16", "is link-local, where cloud metadata is: name the one address that is meant, without a prefix")]
+    [InlineData("fd00:ec2::/48", "name the one address that is meant")]
+    [InlineData("8.8.8.0/24", "is public, and needs no exception")]
+    [InlineData("2606:4700::/32", "is public, and needs no exception")]
+    [InlineData("100.0.0.0/8", null)]
+    [InlineData("172.0.0.0/8", null)]
+    [InlineData("fd00::/16", null)]
+    [InlineData("169.254.169.254/32", null)]
+    public void An_exception_that_opens_nothing_is_told(string network, string? said)
+    {
+        var problem = AddressGuard.WhyUseless(IPNetwork.Parse(network));
+
+        if (said is null) Assert.Null(problem);
+        else Assert.Contains(said, problem, StringComparison.Ordinal);
+    }
 }

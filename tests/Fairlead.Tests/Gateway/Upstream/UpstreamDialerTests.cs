@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
+using Fairlead.Gateway.Policy;
 using Fairlead.Gateway.Upstream;
 using Fairlead.Wire;
 
@@ -21,7 +22,7 @@ public sealed class UpstreamDialerTests : IDisposable
     {
         await using var origin = await Origin.StartAsync(_ca);
 
-        await using var stream = await DialerTo(origin.EndPoint).DialAsync(To("api.test"), offersHttp2, Limits.Token);
+        await using var stream = await DialerTo(origin.EndPoint).DialAsync(To("api.test"), AddressExceptions.None, offersHttp2, Limits.Token);
 
         Assert.Equal(protocol, stream.NegotiatedApplicationProtocol.ToString());
         Assert.True(stream.SslProtocol is SslProtocols.Tls12 or SslProtocols.Tls13);
@@ -33,7 +34,7 @@ public sealed class UpstreamDialerTests : IDisposable
         await using var origin = await Origin.StartAsync(_ca);
         var options = new UpstreamOptions { ExtraRoots = [_ca.Root], Resolve = new Dictionary<string, IPEndPoint> { ["127.0.0.1"] = origin.EndPoint } };
 
-        await using var stream = await new UpstreamDialer(options, TimeProvider.System).DialAsync(To("127.0.0.1"), false, Limits.Token);
+        await using var stream = await new UpstreamDialer(options, new OwnListeners(), TimeProvider.System).DialAsync(To("127.0.0.1"), AddressExceptions.None, false, Limits.Token);
 
         Assert.True(stream.IsAuthenticated);
     }
@@ -53,7 +54,7 @@ public sealed class UpstreamDialerTests : IDisposable
     [Fact]
     public async Task A_name_without_an_address_is_told()
     {
-        var failure = await FailureAsync(new UpstreamDialer(new UpstreamOptions(), TimeProvider.System), "no-such-host.invalid");
+        var failure = await FailureAsync(new UpstreamDialer(new UpstreamOptions(), new OwnListeners(), TimeProvider.System), "no-such-host.invalid");
 
         Assert.True(failure.Failure is UpstreamFailure.Dns or UpstreamFailure.DnsTimeout, failure.Message);
         Assert.Contains("no-such-host.invalid", failure.Message, StringComparison.Ordinal);
@@ -64,7 +65,7 @@ public sealed class UpstreamDialerTests : IDisposable
     [InlineData("early", "its certificate is not valid before ")]
     [InlineData("wrong name", "its certificate is not for api.test but for other.test")]
     [InlineData("parent", "its certificate is not for api.test but for test")]
-    [InlineData("client", "does not hold")]
+    [InlineData("client", "is not for servers")]
     public async Task A_certificate_that_does_not_hold_is_explained(string fault, string said)
     {
         var now = TimeProvider.System.GetUtcNow();
@@ -160,7 +161,7 @@ public sealed class UpstreamDialerTests : IDisposable
         await using var origin = new RawOrigin(stream => Reply.ReadToEndAsync(stream));
         var options = new UpstreamOptions { Resolve = ResolveTo(origin.EndPoint), HandshakeTimeout = TimeSpan.FromMilliseconds(200) };
 
-        var failure = await FailureAsync(new UpstreamDialer(options, TimeProvider.System));
+        var failure = await FailureAsync(new UpstreamDialer(options, new OwnListeners(), TimeProvider.System));
 
         Assert.Equal(UpstreamFailure.ConnectTimeout, failure.Failure);
         Assert.Equal("the TLS handshake with api.test:443 took longer than 0.2 s", failure.Message);
@@ -176,7 +177,7 @@ public sealed class UpstreamDialerTests : IDisposable
             await Reply.ReadToEndAsync(stream);
         });
 
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => DialerTo(origin.EndPoint).DialAsync(To("api.test"), false, left.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => DialerTo(origin.EndPoint).DialAsync(To("api.test"), AddressExceptions.None, false, left.Token));
     }
 
     [Theory]
@@ -191,26 +192,26 @@ public sealed class UpstreamDialerTests : IDisposable
     public async Task No_dial_to_an_unguarded_address(string host)
     {
         await using var canary = new RawOrigin(_ => Task.CompletedTask);
-        var dialer = new UpstreamDialer(new UpstreamOptions(), TimeProvider.System);
+        var dialer = new UpstreamDialer(new UpstreamOptions(), new OwnListeners(), TimeProvider.System);
         Assert.True(HostPort.TryCreate(host, canary.EndPoint.Port, out var destination, out _));
 
-        var failure = await Assert.ThrowsAsync<UpstreamException>(() => dialer.DialAsync(destination, false, Limits.Token));
+        var failure = await Assert.ThrowsAsync<UpstreamException>(() => dialer.DialAsync(destination, AddressExceptions.None, false, Limits.Token));
 
         Assert.Equal(0, canary.Connections);
         // A resolver may also know nothing of "localhost.".
         if (destination.Address is null && failure.Failure is UpstreamFailure.Dns or UpstreamFailure.DnsTimeout) return;
         Assert.Equal(UpstreamFailure.AddressForbidden, failure.Failure);
         Assert.Contains("may never be dialled", failure.Message, StringComparison.Ordinal);
-        Assert.Equal(destination.Address is null, dialer.MayDial(destination, out _));
+        Assert.Equal(destination.Address is null, dialer.MayDial(destination, AddressExceptions.None, out _));
     }
 
     [Fact]
     public void What_the_operator_resolves_may_be_dialled()
     {
-        var dialer = new UpstreamDialer(new UpstreamOptions { Resolve = new Dictionary<string, IPEndPoint> { ["10.0.0.1"] = new(IPAddress.Loopback, 0) } }, TimeProvider.System);
+        var dialer = new UpstreamDialer(new UpstreamOptions { Resolve = new Dictionary<string, IPEndPoint> { ["10.0.0.1"] = new(IPAddress.Loopback, 0) } }, new OwnListeners(), TimeProvider.System);
 
-        Assert.True(dialer.MayDial(To("10.0.0.1"), out _));
-        Assert.False(dialer.MayDial(To("10.0.0.2"), out var reason));
+        Assert.True(dialer.MayDial(To("10.0.0.1"), AddressExceptions.None, out _));
+        Assert.False(dialer.MayDial(To("10.0.0.2"), AddressExceptions.None, out var reason));
         Assert.Equal("private", reason);
     }
 
@@ -221,7 +222,7 @@ public sealed class UpstreamDialerTests : IDisposable
         var options = new UpstreamOptions { ExtraRoots = [_ca.Root], Resolve = ResolveTo(new IPEndPoint(IPAddress.Loopback, 0)) };
         Assert.True(HostPort.TryCreate("api.test", origin.EndPoint.Port, out var destination, out _));
 
-        await using var stream = await new UpstreamDialer(options, TimeProvider.System).DialAsync(destination, false, Limits.Token);
+        await using var stream = await new UpstreamDialer(options, new OwnListeners(), TimeProvider.System).DialAsync(destination, AddressExceptions.None, false, Limits.Token);
 
         Assert.True(stream.IsAuthenticated);
     }
@@ -230,18 +231,18 @@ public sealed class UpstreamDialerTests : IDisposable
     {
         var sent = new StringBuilder();
         await using var origin = RawOrigin.OverTls(certificate, async tls => sent.Append(await Reply.ReadToEndAsync(tls)));
-        var failure = await FailureAsync(new UpstreamDialer(new UpstreamOptions { ExtraRoots = roots, Resolve = ResolveTo(origin.EndPoint) }, TimeProvider.System));
+        var failure = await FailureAsync(new UpstreamDialer(new UpstreamOptions { ExtraRoots = roots, Resolve = ResolveTo(origin.EndPoint) }, new OwnListeners(), TimeProvider.System));
         await origin.DisposeAsync();
         Assert.Equal("", sent.ToString());
         return failure;
     }
 
-    private UpstreamDialer DialerTo(IPEndPoint endPoint) => new(new UpstreamOptions { ExtraRoots = [_ca.Root], Resolve = ResolveTo(endPoint) }, TimeProvider.System);
+    private UpstreamDialer DialerTo(IPEndPoint endPoint) => new(new UpstreamOptions { ExtraRoots = [_ca.Root], Resolve = ResolveTo(endPoint) }, new OwnListeners(), TimeProvider.System);
 
     private static Dictionary<string, IPEndPoint> ResolveTo(IPEndPoint endPoint) => new() { ["api.test"] = endPoint };
 
     private static Task<UpstreamException> FailureAsync(UpstreamDialer dialer, string host = "api.test") =>
-        Assert.ThrowsAsync<UpstreamException>(() => dialer.DialAsync(To(host), offersHttp2: false, Limits.Token));
+        Assert.ThrowsAsync<UpstreamException>(() => dialer.DialAsync(To(host), AddressExceptions.None, offersHttp2: false, Limits.Token));
 
     private static HostPort To(string host) => HostPort.TryCreate(host, 443, out var destination, out var problem) ? destination : throw new ArgumentException(problem, nameof(host));
 }
