@@ -15,6 +15,9 @@ internal sealed class PathPattern
     /// <summary>The first segments that hold no wildcard: every path that matches begins with them.</summary>
     public IEnumerable<string> LiteralSegments => _segments.TakeWhile(s => !s.Contains('*', StringComparison.Ordinal));
 
+    /// <summary>True when every path is meant.</summary>
+    public bool IsAny => _segments is ["**"];
+
     public static bool TryParse(string text, [NotNullWhen(true)] out PathPattern? pattern, [NotNullWhen(false)] out string? problem)
     {
         pattern = null;

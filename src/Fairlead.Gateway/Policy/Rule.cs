@@ -27,6 +27,9 @@ internal sealed class Rule
     /// <summary>All must hold for the rule to be about a request.</summary>
     public IReadOnlyList<Condition> Conditions { get; private init; } = [];
 
+    /// <summary>True when every request to its hosts is meant.</summary>
+    public bool IsAboutEverything => _methods.Length == 0 && Conditions.Count == 0 && Path.IsAny;
+
     /// <summary>A rule for every method and path of some hosts that no line names.</summary>
     /// <param name="name">Stands for the line in the audit and in denials.</param>
     /// <param name="hosts">The hosts.</param>
