@@ -84,17 +84,18 @@ internal static class ConfigFile
         if (version.Text() is { Length: > 0 } v && v != "1") version.Fail($"expected version 1, got '{HostPort.Printable(v)}'");
 
         var listen = ListenSection.Read(fields, context);
-        var caDirectory = context.PathOf(fields.Required("ca").Closed("directory").Required("directory"));
         var auditFile = context.PathOf(fields.Required("audit").Closed("file").Required("file"));
         var secrets = fields.Has("secrets", out var secretsNode) ? SecretsSection.Read(secretsNode, context) : [];
         var credentials = fields.Has("credentials", out var credentialsNode) ? CredentialsSection.Read(credentialsNode, secrets) : [];
         var policies = PoliciesSection.Read(fields.Required("policies"), fields.Has("host_sets", out var setsNode) ? PoliciesSection.ReadHostSets(setsNode) : [], context);
         var sessions = SessionsSection.Read(fields.Required("sessions"), policies, credentials, context);
+        // Behind the sections with secrets: their variables are hidden from the program that signs.
+        var ca = CaSection.Read(fields.Required("ca"), context);
         var upstream = fields.Has("upstream", out var upstreamNode) ? UpstreamSection.Read(upstreamNode, context) : new UpstreamOptions();
         return listen is null ? null : new GatewayOptions
         {
             Listen = listen,
-            CaDirectory = caDirectory,
+            Ca = ca,
             Sessions = sessions,
             Policies = [.. policies.Values],
             AuditFile = auditFile,

@@ -1,4 +1,5 @@
 using System.Net;
+using Fairlead.Gateway.Interception;
 using Fairlead.Gateway.Policy;
 using Fairlead.Gateway.Sessions;
 using Fairlead.Gateway.Upstream;
@@ -10,8 +11,8 @@ internal sealed record GatewayOptions
 {
     public required ListenOptions Listen { get; init; }
 
-    /// <summary>Where the CA's key and certificate are kept.</summary>
-    public required string CaDirectory { get; init; }
+    /// <summary>The CA that signs leaves.</summary>
+    public required CaOptions Ca { get; init; }
 
     public required IReadOnlyList<Session> Sessions { get; init; }
 
@@ -35,7 +36,7 @@ internal sealed record GatewayOptions
     public IEnumerable<string> NeedRestart(GatewayOptions next)
     {
         if (Listen != next.Listen) yield return "listen or tls";
-        if (CaDirectory != next.CaDirectory) yield return "ca";
+        if (!Ca.IsSameAs(next.Ca)) yield return "ca";
         if (AuditFile != next.AuditFile) yield return "audit";
         var isSameUpstream = Upstream.Resolve.OrderBy(r => r.Key, StringComparer.Ordinal).SequenceEqual(next.Upstream.Resolve.OrderBy(r => r.Key, StringComparer.Ordinal))
             && Upstream.ExtraRoots.Select(r => r.Thumbprint).SequenceEqual(next.Upstream.ExtraRoots.Select(r => r.Thumbprint));
