@@ -26,6 +26,9 @@ internal sealed class CaEndpoint(CertificateAuthorities authorities, SessionRegi
         }
 
         response.ContentType = Protocol.CaMediaType;
-        return response.WriteAsync(authorities.For(session).RootPem);
+        var pem = authorities.For(session).RootPem;
+        // Who reads to the end of the connection knows by it that nothing was cut off.
+        response.ContentLength = pem.Length;
+        return response.WriteAsync(pem);
     }
 }
