@@ -5,7 +5,7 @@ using Fairlead.Wire;
 namespace Fairlead.Gateway;
 
 /// <summary>Tells containers whom to trust: one PEM block for each root. Everybody may know; only where each session has a CA of its own must it say which one it is.</summary>
-internal sealed class CaEndpoint(CertificateAuthorities authorities, SessionRegistry sessions)
+internal sealed class CaEndpoint(CertificateAuthorities authorities, SessionRegistry sessions, ILogger logger)
 {
     public Task HandleAsync(HttpContext context)
     {
@@ -16,19 +16,32 @@ internal sealed class CaEndpoint(CertificateAuthorities authorities, SessionRegi
         {
             if (sessions.Authenticate(context.Request.Headers.Authorization) is not { } lease)
             {
-                response.StatusCode = StatusCodes.Status401Unauthorized;
                 response.Headers.WWWAuthenticate = "Bearer";
-                response.ContentType = "text/plain; charset=utf-8";
-                return response.WriteAsync("fairlead-gateway: each session has a CA of its own here; ask with Authorization: Bearer and the session's token\n");
+                return RefuseAsync(response, StatusCodes.Status401Unauthorized, "each session has a CA of its own here; ask with Authorization: Bearer and the session's token");
             }
 
             session = lease.Current.Id;
         }
 
-        response.ContentType = Protocol.CaMediaType;
-        var pem = authorities.For(session).RootPem;
-        // Who reads to the end of the connection knows by it that nothing was cut off.
-        response.ContentLength = pem.Length;
-        return response.WriteAsync(pem);
+        try
+        {
+            var pem = authorities.For(session).RootPem;
+            response.ContentType = Protocol.CaMediaType;
+            // Who reads to the end of the connection knows by it that nothing was cut off.
+            response.ContentLength = pem.Length;
+            return response.WriteAsync(pem);
+        }
+        catch (SigningException e)
+        {
+            logger.CaNotServed(e.Message);
+            return RefuseAsync(response, StatusCodes.Status503ServiceUnavailable, "the CA of this session cannot be used; the gateway's log says why");
+        }
+    }
+
+    private static Task RefuseAsync(HttpResponse response, int status, string why)
+    {
+        response.StatusCode = status;
+        response.ContentType = "text/plain; charset=utf-8";
+        return response.WriteAsync($"fairlead-gateway: {why}\n");
     }
 }

@@ -80,7 +80,7 @@ internal sealed class GatewayApp : IAsyncDisposable
         var outer = BuildOuter(outerBuilder, options.Listen);
         var sessions = new SessionRegistry(options.Sessions);
         var endpoint = new TunnelEndpoint(sessions, listener, dialer, audit, time, outer.Services.GetRequiredService<ILogger<TunnelEndpoint>>());
-        var caEndpoint = new CaEndpoint(authorities, sessions);
+        var caEndpoint = new CaEndpoint(authorities, sessions, logger);
         outer.Run(context => RouteAsync(context, options.Listen.PathPrefix, endpoint, caEndpoint));
 
         var app = new GatewayApp(outer, inner, audit, clients, authorities, sessions, options, outer.Services.GetRequiredService<ILogger<GatewayApp>>());

@@ -32,4 +32,7 @@ internal static partial class GatewayLog
 
     [LoggerMessage(12, LogLevel.Information, "Session {Session} has ended; its open tunnels are cut")]
     public static partial void SessionRevoked(this ILogger logger, string session);
+
+    [LoggerMessage(13, LogLevel.Error, "A relay asked for its CA and got none: the CA's signer {Problem}")]
+    public static partial void CaNotServed(this ILogger logger, string problem);
 }

@@ -18,6 +18,8 @@ internal sealed class CaDirectory(string path, TimeProvider time)
     private const string LockFile = "ca.lock";
     private const string KeyEnding = ".key";
     private const string CertificateEnding = ".pem";
+    private const string FirstKey = "ca" + KeyEnding;
+    private const string FirstCertificate = "ca" + CertificateEnding;
     private const UnixFileMode PublicMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
     private const UnixFileMode PrivateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
@@ -26,7 +28,8 @@ internal sealed class CaDirectory(string path, TimeProvider time)
     public string Path => path;
 
     /// <summary>True when there is a CA already.</summary>
-    public bool Exists => File.Exists(InPath(ScheduleFile)) || File.Exists(InPath("ca" + KeyEnding)) || File.Exists(InPath("ca" + CertificateEnding));
+    /// <exception cref="UnauthorizedAccessException">We may not look.</exception>
+    public bool Exists => Directory.Exists(path) && Directory.EnumerateFiles(path).Any(f => System.IO.Path.GetFileName(f) is ScheduleFile or FirstKey or FirstCertificate);
 
     /// <summary>Makes the first root where there is none.</summary>
     /// <exception cref="InvalidDataException">The directory holds half a pair, or a pair that does not belong together.</exception>
@@ -34,7 +37,7 @@ internal sealed class CaDirectory(string path, TimeProvider time)
     {
         Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         if (File.Exists(InPath(ScheduleFile))) return;
-        var (key, certificate) = (InPath("ca" + KeyEnding), InPath("ca" + CertificateEnding));
+        var (key, certificate) = (InPath(FirstKey), InPath(FirstCertificate));
         if (File.Exists(key) && File.Exists(certificate)) return;
         if (!File.Exists(key) && File.Exists(certificate))
             throw new InvalidDataException($"{certificate} has no {System.IO.Path.GetFileName(key)} beside it; restore the key, or remove the certificate to begin with a new authority");

@@ -14,7 +14,11 @@ internal static class CaText
     {
         if (options.PerSession) return $"one CA per session, in {options.Directory}\n";
         var roots = options.Held.Count > 0 ? OfSigners(options, now) : OfDirectory(new CaDirectory(options.Directory, TimeProvider.System), now);
-        return string.Concat(roots.Where(r => r.Role != RootRole.Over).OrderBy(r => r.Role).Select(r => wantsPem ? r.Root.Pem : Text(r)));
+        Shown[] shown = [.. roots.Where(r => r.Role != RootRole.Over).OrderBy(r => r.Role)];
+        if (wantsPem) return string.Concat(shown.Select(r => r.Root.Pem));
+        var newest = shown.FirstOrDefault(r => r.Role == RootRole.Next) ?? shown[0];
+        var note = options.Held.Count > 0 || newest.Root.Constraints?.Text == options.Permitted?.Text ? "" : $"note: ca.permitted_names says {options.Permitted?.Text ?? "all names"}: `ca rotate` makes a root for them\n";
+        return string.Concat(shown.Select(Text)) + note;
     }
 
     private sealed record Shown(SigningRoot Root, RootRole Role, string What);

@@ -7,8 +7,9 @@ namespace Fairlead.Gateway.Interception;
 /// <summary>The one CA of all sessions, or one for each, so that what is signed for one session is refused in every other.</summary>
 internal sealed class CertificateAuthorities
 {
-    // Rotations are noticed within this.
+    // Rotations are noticed within this. Those of sessions are not rotated, and may be many.
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LookAtSessionsEvery = TimeSpan.FromMinutes(1);
 
     private readonly CaOptions _options;
     private readonly TimeProvider _time;
@@ -33,8 +34,7 @@ internal sealed class CertificateAuthorities
     public string Text => _shared is null ? "one per session" : $"valid until {_shared.Signing.NotAfter:yyyy-MM-dd}";
 
     /// <summary>The authority of a session. Its key is made when it is first asked for, and kept in a directory of its own, since a container must be able to live longer than the gateway.</summary>
-    /// <exception cref="InvalidDataException">Its directory cannot be used.</exception>
-    /// <exception cref="IOException">A file cannot be read or written.</exception>
+    /// <exception cref="SigningException">Its directory cannot be used.</exception>
     public CertificateAuthority For(string session)
     {
         if (_shared is not null) return _shared;
@@ -43,11 +43,11 @@ internal sealed class CertificateAuthorities
         {
             return made.Value;
         }
-        catch
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException or CryptographicException)
         {
             // Asked again, it may work.
             _bySession.TryRemove(new(session, made));
-            throw;
+            throw new SigningException($"cannot use the key of session '{session}': {e.Message}", e);
         }
     }
 
@@ -69,7 +69,7 @@ internal sealed class CertificateAuthorities
     /// <summary>Looks after them until it is stopped.</summary>
     public async Task WatchAsync(CancellationToken stopping)
     {
-        using var timer = new PeriodicTimer(LookEvery, _time);
+        using var timer = new PeriodicTimer(IsPerSession ? LookAtSessionsEvery : LookEvery, _time);
         try
         {
             while (await timer.WaitForNextTickAsync(stopping)) Look();

@@ -29,23 +29,27 @@ internal sealed class LeafCertificates(CertificateAuthorities authorities, TimeP
     /// <exception cref="LeafRefusedException">There is none.</exception>
     public async Task<SslStreamCertificateContext> ForAsync(HostPort destination, string session, bool couldBeAllowed)
     {
-        var authority = authorities.For(session);
-        if (!authority.MaySignFor(destination.Host, destination.Address))
-            throw new LeafRefusedException($"the gateway's CA may not sign for {destination.Host}.", "If the host is needed, ask the operator of the gateway for it in ca.permitted_names.");
         try
         {
-            var found = couldBeAllowed
-                ? await _leaves.GetAsync(authority, destination.Host, static () => true, Issue)
-                : await _forRefused.GetAsync(authority, destination.Host, () => _limit.TryTake(session), Issue);
-            return found ?? throw new LeafRefusedException(
-                $"the session asks for too many hosts that its policy never allows: more than {MintingLimit.AtOnce} at once or {MintingLimit.PerSecond} new ones a second.",
-                "Ask the owner of the policy for the hosts that are needed.");
+            return await FindAsync(authorities.For(session), destination, session, couldBeAllowed);
         }
         catch (SigningException e)
         {
             logger.NotSigned(destination.Host, e.Message);
             throw new LeafRefusedException("the gateway's CA could not sign for this host.", "Try again; if it lasts, tell the operator of the gateway.", $"the signer {e.Message}");
         }
+    }
+
+    private async Task<SslStreamCertificateContext> FindAsync(CertificateAuthority authority, HostPort destination, string session, bool couldBeAllowed)
+    {
+        if (!authority.MaySignFor(destination.Host, destination.Address))
+            throw new LeafRefusedException($"the gateway's CA may not sign for {destination.Host}.", "If the host is needed, ask the operator of the gateway for it in ca.permitted_names.");
+        var found = couldBeAllowed
+            ? await _leaves.GetAsync(authority, destination.Host, static () => true, Issue)
+            : await _forRefused.GetAsync(authority, destination.Host, () => _limit.TryTake(session), Issue);
+        return found ?? throw new LeafRefusedException(
+            $"the session asks for too many hosts that its policy never allows: more than {MintingLimit.AtOnce} at once or {MintingLimit.PerSecond} new ones a second.",
+            "Ask the owner of the policy for the hosts that are needed.");
 
         async Task<SslStreamCertificateContext> Issue(SigningRoot root) =>
             SslStreamCertificateContext.Create(await authority.IssueAsync(root, destination.Host, destination.Address), additionalCertificates: null, offline: true);

@@ -8,12 +8,13 @@ internal sealed class MintingLimit(TimeProvider time)
 
     // Sessions that have not asked for as long as this are forgotten: they have their 50 again.
     private static readonly TimeSpan FullAfter = TimeSpan.FromSeconds((double)AtOnce / PerSecond);
-    private const int ForgetAbove = 1024;
+    private const int LeastKept = 1024;
 
     private readonly Lock _lock = new();
 
     // When the session would have all its 50 again. One that asks for more moves it farther away.
     private readonly Dictionary<string, DateTimeOffset> _fullAt = [];
+    private int _forgetAbove = LeastKept;
 
     /// <summary>Takes one of what the session has left.</summary>
     /// <returns>False when nothing is left.</returns>
@@ -22,9 +23,10 @@ internal sealed class MintingLimit(TimeProvider time)
         var now = time.GetUtcNow();
         lock (_lock)
         {
-            if (_fullAt.Count > ForgetAbove)
+            if (_fullAt.Count > _forgetAbove)
             {
                 foreach (var (id, _) in _fullAt.Where(f => f.Value <= now).ToList()) _fullAt.Remove(id);
+                _forgetAbove = Math.Max(LeastKept, 2 * _fullAt.Count);
             }
 
             var fullAt = _fullAt.GetValueOrDefault(session);

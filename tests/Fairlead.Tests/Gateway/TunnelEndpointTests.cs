@@ -300,6 +300,23 @@ public sealed class TunnelEndpointTests
         }
     }
 
+    [Fact]
+    public async Task A_session_whose_key_cannot_be_used_gets_no_ca_and_no_leaf_and_the_audit_says_why()
+    {
+        await using var edge = await Edge.StartAsync(ca: new CaOptions { PerSession = true });
+        File.WriteAllText(CertificateAuthorities.DirectoryOf(edge.CaFolder, "s1"), "in the way");
+
+        var (refused, stream) = await Workload.AskAsync(edge, $"Authorization: Bearer {Edge.Token}\r\n", Protocol.CaCertificatePath);
+        await stream.DisposeAsync();
+        var workload = await Workload.ConnectAsync(edge);
+        using var ca = new OriginCa();
+        await Assert.ThrowsAnyAsync<Exception>(() => workload.StartTlsAsync(Edge.Host, ca.Root, SslApplicationProtocol.Http11));
+        await workload.DisposeAsync();
+
+        Assert.Equal((503, "fairlead-gateway: the CA of this session cannot be used; the gateway's log says why\n"), (refused.Status, refused.Body));
+        Assert.Contains("the signer cannot use the key of session 's1'", Assert.Single(await edge.StopAsync()).GetProperty("detail").GetString(), StringComparison.Ordinal);
+    }
+
     private static async Task<Notice> FirstNoticeAsync(Workload workload)
     {
         // It comes before the end of the tunnel, behind whatever TLS says.

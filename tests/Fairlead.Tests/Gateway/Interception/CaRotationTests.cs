@@ -184,6 +184,44 @@ public sealed class CaRotationTests : IDisposable
     }
 
     [Fact]
+    public void Gateways_that_share_the_directory_go_together_also_when_one_drops_the_old_root()
+    {
+        CertificateAuthority[] gateways = [Open(), Open()];
+        Directory.Rotate(After, null);
+        for (var step = 0; step < 5; step++)
+        {
+            foreach (var gateway in gateways) gateway.Look();
+
+            Assert.Equal(gateways[0].RootPem, gateways[1].RootPem);
+            Assert.Equal(gateways[0].Signing.Pem, gateways[1].Signing.Pem);
+            _time.Advance(After / 2);
+        }
+
+        Assert.Equal(1, gateways[0].RootPem.Split("BEGIN CERTIFICATE").Length - 1);
+        Assert.DoesNotContain(_log.Lines, line => line.Contains("cannot", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task What_root_makes_belongs_to_whom_the_directory_belongs_to()
+    {
+        if (!Environment.IsPrivilegedProcess) Assert.Skip("only root can make files for others");
+        Open();
+        await RunAsync("chown", "-R", "12345:12346", Ca);
+
+        Directory.Rotate(After, null);
+
+        Assert.Equal("12345:12346 600\n", string.Join('\n', (await RunAsync("stat", ["-c", "%u:%g %a", .. System.IO.Directory.GetFiles(Ca).Where(f => !f.EndsWith(".pem", StringComparison.Ordinal))])).Split('\n').Distinct()));
+    }
+
+    private static async Task<string> RunAsync(string program, params string[] arguments)
+    {
+        using var process = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo(program, arguments) { RedirectStandardOutput = true })!;
+        var said = await process.StandardOutput.ReadToEndAsync(Limits.Token);
+        await process.WaitForExitAsync(Limits.Token);
+        return said;
+    }
+
+    [Fact]
     public void Keys_without_a_schedule_are_not_passed_over()
     {
         Open();

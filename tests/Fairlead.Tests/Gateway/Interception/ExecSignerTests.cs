@@ -4,6 +4,8 @@ using System.Net.Security;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Fairlead.Gateway.Interception;
+using Fairlead.Wire;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Fairlead.Tests.Gateway.Interception;
 
@@ -95,6 +97,31 @@ public sealed class ExecSignerTests : IDisposable
     }
 
     [Fact]
+    public async Task Sixty_four_tunnels_at_once_to_one_host_cost_one_run()
+    {
+        var authorities = new CertificateAuthorities(new CaOptions { Held = [Held($"echo run >> \"$1.runs\"; sleep 0.5; {Sign}", false)] }, TimeProvider.System, NullLogger.Instance);
+        var leaves = new LeafCertificates(authorities, TimeProvider.System, NullLogger.Instance);
+        Assert.True(HostPort.TryParse("api.test:443", out var destination, out _));
+
+        var found = await Task.WhenAll(Enumerable.Range(0, 64).Select(_ => Task.Run(() => leaves.ForAsync(destination, "s1", couldBeAllowed: true), Limits.Token)));
+
+        Assert.Single(found.Distinct());
+        Assert.Equal("run\n", File.ReadAllText(_folder["root.key.runs"]));
+    }
+
+    [Fact]
+    public async Task Signers_that_hang_hold_no_thread_and_those_behind_them_are_told_in_time()
+    {
+        var signer = new ExecSigner(["sleep", "300"], false, _key, [], TimeProvider.System);
+        var began = TimeProvider.System.GetTimestamp();
+
+        var failures = await Task.WhenAll(Enumerable.Range(0, 100).Select(_ => Assert.ThrowsAsync<SigningException>(() => signer.SignAsync([1]))));
+
+        Assert.Equal(100, failures.Count(f => f.Message is "gave no signature within 5 s" or "was busy with 8 others for 5 s"));
+        Assert.True(TimeProvider.System.GetElapsedTime(began) < Limits.Test);
+    }
+
+    [Fact]
     public async Task Who_failed_once_may_sign_the_next_time()
     {
         using var ca = new OriginCa();
@@ -131,7 +158,7 @@ public sealed class ExecSignerTests : IDisposable
         using var certificate = RootCertificate.Create(other, null, TimeProvider.System.GetUtcNow());
         var now = later with { CertificateFile = _folder.Write("now.pem", certificate.ExportCertificatePem()), LeavesFrom = DateTimeOffset.MinValue };
         var time = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
-        var authority = CertificateAuthority.Open([now, later], time, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
+        var authority = CertificateAuthority.Open([now, later], time, NullLogger.Instance);
 
         Assert.Equal(certificate.ExportCertificatePem() + "\n" + _root.ExportCertificatePem() + "\n", authority.RootPem);
         Assert.Equal(certificate.Subject, authority.Signing.Certificate.Subject);
@@ -147,7 +174,7 @@ public sealed class ExecSignerTests : IDisposable
         using var leaf = new CertificateRequest("CN=leaf", _key, HashAlgorithmName.SHA256).CreateSelfSigned(TimeProvider.System.GetUtcNow().AddDays(-1), TimeProvider.System.GetUtcNow().AddDays(1));
         var held = Held(Sign, false) with { CertificateFile = _folder.Write("leaf.pem", leaf.ExportCertificatePem()) };
 
-        var e = Assert.Throws<InvalidDataException>(() => CertificateAuthority.Open([held], TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance));
+        var e = Assert.Throws<InvalidDataException>(() => CertificateAuthority.Open([held], TimeProvider.System, NullLogger.Instance));
 
         Assert.Contains("got one that may sign no others", e.Message, StringComparison.Ordinal);
     }
