@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 
 namespace Fairlead.Gateway.Interception;
@@ -18,17 +17,17 @@ internal static class FileOwner
         if (!Environment.IsPrivilegedProcess) return;
         var status = new byte[StatxBytes];
         if (Statx(AtCurrentDirectory, from, 0, WantsOwner, status) != 0) throw Failed(from);
-        var (user, group) = (BinaryPrimitives.ReadUInt32LittleEndian(status.AsSpan(UserOffset)), BinaryPrimitives.ReadUInt32LittleEndian(status.AsSpan(UserOffset + 4)));
+        var (user, group) = (BitConverter.ToUInt32(status, UserOffset), BitConverter.ToUInt32(status, UserOffset + sizeof(uint)));
         if (Chown(to, user, group) != 0) throw Failed(to);
     }
 
     private static IOException Failed(string path) => new($"the owner of {path}: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}");
 
-    [DllImport("libc", EntryPoint = "statx", SetLastError = true, CharSet = CharSet.Ansi, BestFitMapping = false, ThrowOnUnmappableChar = true)]
+    [DllImport("libc", EntryPoint = "statx", SetLastError = true)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static extern int Statx(int directory, [MarshalAs(UnmanagedType.LPUTF8Str)] string path, int flags, uint mask, byte[] status);
 
-    [DllImport("libc", EntryPoint = "lchown", SetLastError = true, CharSet = CharSet.Ansi, BestFitMapping = false, ThrowOnUnmappableChar = true)]
+    [DllImport("libc", EntryPoint = "lchown", SetLastError = true)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static extern int Chown([MarshalAs(UnmanagedType.LPUTF8Str)] string path, uint user, uint group);
 }

@@ -54,6 +54,13 @@ public sealed class NarrowCaTests
         await using (var restarted = await GatewayProcess.StartAsync(site.Folder.Write("again.yaml", File.ReadAllText(site.Folder.File("fairlead.yaml")).Replace("audit.jsonl", "again.jsonl", StringComparison.Ordinal)), site.Folder, "", Limits.Token()))
             Assert.Equal(before, await CaEndpoint.ReadAsync(restarted, TestSecrets.Token));
         var doctor = await RunCommand.RunAsync(site, site.RunEnvironment(), "--", Repository.Relay, "doctor", "--json");
+        // A session that is taken out leaves no key behind.
+        Assert.Equal(2, Keys().Length);
+        var config = site.Folder.File("fairlead.yaml");
+        var without = File.ReadAllLines(config).Where(line => !line.Contains("id: other", StringComparison.Ordinal));
+        File.Move(site.Folder.Write("fairlead.yaml.new", string.Join('\n', without)), config, overwrite: true);
+        for (var limit = Limits.Token(); Keys().Length > 1;) await Task.Delay(Limits.Poll, limit);
+        (await site.RunAsync("curl", "-sSf", "https://origin.test/status/200/stays")).Succeeded();
 
         own.Succeeded();
         theirs.Succeeded();
@@ -61,6 +68,8 @@ public sealed class NarrowCaTests
         Assert.Contains("verify error", judged.Failed().Stdout + judged.Stderr, StringComparison.Ordinal);
         Assert.Equal(HttpStatusCode.Unauthorized, unknown.StatusCode);
         Assert.Equal("ok", (string?)doctor.Json["checks"]!.AsArray().Single(c => (string?)c!["name"] == "gateway")!["result"]);
+
+        string[] Keys() => Directory.GetFiles(site.Folder.File("state/ca"), "*.key", SearchOption.AllDirectories);
     }
 
     [Fact]

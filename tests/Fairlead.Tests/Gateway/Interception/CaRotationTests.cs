@@ -202,6 +202,23 @@ public sealed class CaRotationTests : IDisposable
     }
 
     [Fact]
+    public void A_session_has_its_own_root_over_restarts_and_none_that_it_had_before_it_ended()
+    {
+        var options = new CaOptions { Directory = Ca, PerSession = true };
+        var running = new CertificateAuthorities(options, _time, _log);
+        var (mine, theirs) = (running.For("../s1").RootPem, running.For("s2").RootPem);
+        var restarted = new CertificateAuthorities(options, _time, _log);
+
+        Assert.Equal((mine, theirs), (restarted.For("../s1").RootPem, restarted.For("s2").RootPem));
+        Assert.NotEqual(mine, theirs);
+        Assert.Equal(2, System.IO.Directory.GetDirectories(Ca).Length);
+        restarted.Forget("../s1");
+        Assert.Single(System.IO.Directory.GetDirectories(Ca));
+        Assert.NotEqual(mine, restarted.For("../s1").RootPem);
+        Assert.Equal(theirs, restarted.For("s2").RootPem);
+    }
+
+    [Fact]
     public async Task What_root_makes_belongs_to_whom_the_directory_belongs_to()
     {
         if (!Environment.IsPrivilegedProcess) Assert.Skip("only root can make files for others");
