@@ -28,6 +28,10 @@ need setpriv util-linux
 need gcc gcc libc6-dev
 [ -e /usr/include/zlib.h ] || missing+=(zlib1g-dev)
 [ -r /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)
+# A CA whose key is in a token.
+need softhsm2-util softhsm2
+need pkcs11-tool opensc
+[ -e /usr/lib/x86_64-linux-gnu/engines-3/pkcs11.so ] || missing+=(libengine-pkcs11-openssl)
 # The topology.
 need ip iproute2
 need squid squid

@@ -36,7 +36,9 @@ internal sealed class GatewayApp : IAsyncDisposable
     private readonly WebApplication _inner;
     private readonly AuditLog _audit;
     private readonly UpstreamClients _clients;
-    private readonly CertificateAuthority _authority;
+    private readonly CertificateAuthorities _authorities;
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly Task _watching;
     private readonly SessionRegistry _sessions;
     private readonly ILogger _logger;
     private readonly GatewayOptions _started;
@@ -44,8 +46,11 @@ internal sealed class GatewayApp : IAsyncDisposable
     private WebApplication? _adminServer;
 
     private GatewayApp(
-        WebApplication outer, WebApplication inner, AuditLog audit, UpstreamClients clients, CertificateAuthority authority, SessionRegistry sessions, GatewayOptions options, ILogger logger) =>
-        (_outer, _inner, _audit, _clients, _authority, _sessions, _started, _logger) = (outer, inner, audit, clients, authority, sessions, options, logger);
+        WebApplication outer, WebApplication inner, AuditLog audit, UpstreamClients clients, CertificateAuthorities authorities, SessionRegistry sessions, GatewayOptions options, ILogger logger)
+    {
+        (_outer, _inner, _audit, _clients, _authorities, _sessions, _started, _logger) = (outer, inner, audit, clients, authorities, sessions, options, logger);
+        _watching = authorities.WatchAsync(_stopping.Token);
+    }
 
     /// <summary>The base address that relays are given.</summary>
     public string Address { get; private set; } = "";
@@ -72,14 +77,14 @@ internal sealed class GatewayApp : IAsyncDisposable
         using var startLog = LoggerFactory.Create(logging => ConfigureLogging(logging, logLevel));
         var logger = startLog.CreateLogger<GatewayApp>();
         KeepMemoryPrivate(logger);
-        var authority = CertificateAuthority.OpenOrCreate(options.CaDirectory, time);
+        var authorities = OpenAuthorities(options.Ca, time, startLog.CreateLogger<CertificateAuthorities>());
         var audit = AuditLog.Open(options.AuditFile, startLog.CreateLogger<AuditLog>());
         var own = new OwnListeners();
         if (options.Listen.EndPoint.Port != 0) own.Add(options.Listen.EndPoint.Port);
         var dialer = new UpstreamDialer(options.Upstream, own, time);
         var clients = new UpstreamClients(dialer);
 
-        var inner = BuildInner(innerBuilder, listener, new TlsInterception(new LeafCertificates(authority, time), time));
+        var inner = BuildInner(innerBuilder, listener, new TlsInterception(new LeafCertificates(authorities, time, startLog.CreateLogger<LeafCertificates>()), time));
         var handler = new RequestHandler(new Forwarder(clients, options.Upstream), audit, time, inner.Services.GetRequiredService<ILogger<RequestHandler>>());
         inner.Run(handler.HandleAsync);
 
@@ -88,12 +93,14 @@ internal sealed class GatewayApp : IAsyncDisposable
         sessions.Ended = (id, why) =>
         {
             clients.Drop(id);
+            if (sessions.Alive.All(l => l.Current.Id != id || l.Revoked.IsCancellationRequested)) authorities.Forget(id);
             outer.Services.GetRequiredService<ILogger<GatewayApp>>().SessionEnded(id, why);
         };
         var endpoint = new TunnelEndpoint(sessions, listener, dialer, new PassthroughTunnel(dialer, audit), audit, time, outer.Services.GetRequiredService<ILogger<TunnelEndpoint>>());
-        outer.Run(context => RouteAsync(context, options.Listen.PathPrefix, endpoint, authority));
+        var caEndpoint = new CaEndpoint(authorities, sessions, logger);
+        outer.Run(context => RouteAsync(context, options.Listen.PathPrefix, endpoint, caEndpoint));
 
-        var app = new GatewayApp(outer, inner, audit, clients, authority, sessions, options, outer.Services.GetRequiredService<ILogger<GatewayApp>>());
+        var app = new GatewayApp(outer, inner, audit, clients, authorities, sessions, options, outer.Services.GetRequiredService<ILogger<GatewayApp>>());
         try
         {
             await inner.StartAsync(cancellationToken);
@@ -110,7 +117,7 @@ internal sealed class GatewayApp : IAsyncDisposable
             throw;
         }
 
-        logger.Started(Version, options.Sessions.Count, authority.NotAfter, options.AuditFile);
+        logger.Started(Version, options.Sessions.Count, authorities.Text, options.AuditFile);
         Tell(options, logger);
         return app;
     }
@@ -138,7 +145,9 @@ internal sealed class GatewayApp : IAsyncDisposable
         _sessions.Dispose();
         _clients.Dispose();
         _audit.Dispose();
-        _authority.Dispose();
+        await _stopping.CancelAsync();
+        await _watching;
+        _stopping.Dispose();
     }
 
     private async Task StartAdminAsync(GatewayOptions options, GatewayOptions.AdminOptions admin, TimeProvider time, LogLevel logLevel, CancellationToken cancellationToken)
@@ -237,6 +246,18 @@ internal sealed class GatewayApp : IAsyncDisposable
         return app;
     }
 
+    private static CertificateAuthorities OpenAuthorities(CaOptions options, TimeProvider time, ILogger logger)
+    {
+        try
+        {
+            return new CertificateAuthorities(options, time, logger);
+        }
+        catch (System.Security.Cryptography.CryptographicException e)
+        {
+            throw new InvalidDataException($"the CA's certificate cannot be used: {e.Message}", e);
+        }
+    }
+
     private static X509Certificate2 LoadCertificate(GatewayOptions.ListenOptions listen)
     {
         try
@@ -249,17 +270,11 @@ internal sealed class GatewayApp : IAsyncDisposable
         }
     }
 
-    private static Task RouteAsync(HttpContext context, string prefix, TunnelEndpoint endpoint, CertificateAuthority authority)
+    private static Task RouteAsync(HttpContext context, string prefix, TunnelEndpoint endpoint, CaEndpoint caEndpoint)
     {
         var path = context.Request.Path.Value ?? "";
         if (path == prefix + Protocol.WebSocketPath) return endpoint.HandleAsync(context);
-        if (path == prefix + Protocol.CaCertificatePath && (HttpMethods.IsGet(context.Request.Method) || HttpMethods.IsHead(context.Request.Method)))
-        {
-            context.Response.ContentType = Protocol.CaMediaType;
-            context.Response.Headers.CacheControl = "no-store";
-            return context.Response.WriteAsync(authority.RootPem);
-        }
-
+        if (path == prefix + Protocol.CaCertificatePath && (HttpMethods.IsGet(context.Request.Method) || HttpMethods.IsHead(context.Request.Method))) return caEndpoint.HandleAsync(context);
         context.Response.StatusCode = (int)HttpStatusCode.NotFound;
         return context.Response.WriteAsync($"fairlead-gateway: nothing is served here. Relays use {prefix}{Protocol.WebSocketPath}\n");
     }

@@ -3,8 +3,8 @@ namespace Fairlead.Gateway;
 /// <summary>What the gateway tells its operator. A refused request is no line here: the audit has it.</summary>
 internal static partial class GatewayLog
 {
-    [LoggerMessage(1, LogLevel.Information, "Fairlead gateway {Version}: sessions {Sessions}, CA valid until {CaNotAfter:yyyy-MM-dd}, audit in {AuditFile}")]
-    public static partial void Started(this ILogger logger, string version, int sessions, DateTimeOffset caNotAfter, string auditFile);
+    [LoggerMessage(1, LogLevel.Information, "Fairlead gateway {Version}: sessions {Sessions}, CA {Ca}, audit in {AuditFile}")]
+    public static partial void Started(this ILogger logger, string version, int sessions, string ca, string auditFile);
 
     [LoggerMessage(2, LogLevel.Warning, "{Warning}")]
     public static partial void ConfigWarning(this ILogger logger, string warning);
@@ -35,4 +35,7 @@ internal static partial class GatewayLog
 
     [LoggerMessage(12, LogLevel.Information, "Session {Session}: {Why}; its open tunnels are cut")]
     public static partial void SessionEnded(this ILogger logger, string session, string why);
+
+    [LoggerMessage(14, LogLevel.Error, "A relay asked for its CA and got none: the CA's signer {Problem}")]
+    public static partial void CaNotServed(this ILogger logger, string problem);
 }

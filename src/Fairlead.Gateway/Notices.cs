@@ -32,6 +32,8 @@ internal static class Notices
         var host = tunnel.Destination.ToString();
         if (tunnel.ForeignServerName is { } name)
             return new Notice(NoticeKind.Request, host, $"the tool asked by TLS for '{name}'.") { WhatToDo = "Open a tunnel of its own for each host.", RequestId = tunnel.Id };
+        if (tunnel.NoLeaf is { } refusal)
+            return new Notice(NoticeKind.Gateway, host, refusal.Message) { WhatToDo = refusal.Remedy, RequestId = tunnel.Id };
         if (tunnel.HasTls) return null;
         return new Notice(NoticeKind.Trust, host, "no TLS was established: the tool does not trust the CA, speaks another protocol, or left.")
         {

@@ -265,6 +265,7 @@ internal sealed class TunnelEndpoint(
     private static (Outcome Outcome, string? Detail) Classify(Tunnel tunnel, Exception? gaveUp, IOException? broke)
     {
         if (tunnel.ForeignServerName is { } name) return (Outcome.ServerNameMismatch, $"the workload asked by TLS for '{name}'");
+        if (tunnel.NoLeaf is { } refusal) return (Outcome.TlsFailed, refusal.Detail is null ? refusal.Message : $"{refusal.Message} {refusal.Detail}");
         if (tunnel.MalformedRequest is { } malformed) return (Outcome.BadRequest, malformed);
         if (broke is ProtocolException) return (Outcome.BadRequest, broke.Message);
         if (broke is not null) return (Outcome.ClientAborted, broke.Message);

@@ -92,7 +92,7 @@ internal sealed class RelayStartup(IReadOnlyDictionary<string, string> environme
             OpenSsl.Require();
             var egress = FindProxy(target.Gateway);
             var dialer = new GatewayDialer(target.Gateway, egress, ReadPinnedRoots(options.GatewayCa, target.Gateway), time);
-            var certificates = await GatewayCertificates.FetchAsync(target.Gateway, dialer, time, cancellationToken);
+            var certificates = await GatewayCertificates.FetchAsync(target.Gateway, dialer, token.Reveal(), time, cancellationToken);
             step = "step 4 (CA bundle)";
             if (CaBundle.Write(options.CaBundle, certificates, options.SystemBundles) is { } lack) log.Warning(lack);
 

@@ -89,7 +89,6 @@ internal static class ConfigFile
         if (version.Text() is { Length: > 0 } v && v != "1") version.Fail($"expected version 1, got '{HostPort.Printable(v)}'");
 
         var listen = ListenSection.Read(fields, context);
-        var caDirectory = context.PathOf(fields.Required("ca").Closed("directory").Required("directory"));
         var auditFile = context.PathOf(fields.Required("audit").Closed("file").Required("file"));
         var secrets = fields.Has("secrets", out var secretsNode) ? SecretsSection.Read(secretsNode, context) : [];
         var credentials = fields.Has("credentials", out var credentialsNode) ? CredentialsSection.Read(credentialsNode, secrets) : [];
@@ -98,12 +97,15 @@ internal static class ConfigFile
         var (revocationsFile, revoked) = fields.Has("revocations", out var revocationsNode) ? RevocationsSection.Read(revocationsNode, context) : (null, new HashSet<string>());
         var (sessions, entries) = SessionsSection.Read(fields.Required("sessions"), policies, credentials, issuers, context);
         var upstream = fields.Has("upstream", out var upstreamNode) ? UpstreamSection.Read(upstreamNode, context) : new UpstreamOptions();
+        var admin = fields.Has("admin", out var adminNode) ? AdminSection.Read(adminNode, context) : null;
+        // Behind the sections with secrets: their variables are hidden from the program that signs.
+        var ca = CaSection.Read(fields.Required("ca"), context);
         return listen is null ? null : new GatewayOptions
         {
             Listen = listen,
-            CaDirectory = caDirectory,
+            Ca = ca,
             SessionSet = new SessionSet(sessions, entries, [.. issuers.Values], revoked),
-            Admin = fields.Has("admin", out var adminNode) ? AdminSection.Read(adminNode, context) : null,
+            Admin = admin,
             RevocationsFile = revocationsFile,
             Policies = [.. policies.Values],
             AuditFile = auditFile,

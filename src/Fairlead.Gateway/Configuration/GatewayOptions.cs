@@ -1,4 +1,5 @@
 using System.Net;
+using Fairlead.Gateway.Interception;
 using Fairlead.Gateway.Policy;
 using Fairlead.Gateway.Sessions;
 using Fairlead.Gateway.Upstream;
@@ -10,8 +11,8 @@ internal sealed record GatewayOptions
 {
     public required ListenOptions Listen { get; init; }
 
-    /// <summary>Where the CA's key and certificate are kept.</summary>
-    public required string CaDirectory { get; init; }
+    /// <summary>The CA that signs leaves.</summary>
+    public required CaOptions Ca { get; init; }
 
     /// <summary>Who may connect.</summary>
     public required SessionSet SessionSet { get; init; }
@@ -49,7 +50,7 @@ internal sealed record GatewayOptions
     {
         if (Listen != next.Listen) yield return "listen or tls";
         if (Admin?.Listen != next.Admin?.Listen) yield return "admin";
-        if (CaDirectory != next.CaDirectory) yield return "ca";
+        if (!Ca.IsSameAs(next.Ca)) yield return "ca";
         if (AuditFile != next.AuditFile) yield return "audit";
         if (!Upstream.IsSameAs(next.Upstream)) yield return "upstream";
     }

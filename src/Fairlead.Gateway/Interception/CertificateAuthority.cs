@@ -5,156 +5,172 @@ using System.Security.Cryptography.X509Certificates;
 namespace Fairlead.Gateway.Interception;
 
 /// <summary>
-/// The root that containers trust, and the leaves it signs. The key is made on first start and kept, 0600 in a directory of 0700; the same
-/// key gives the same subject and key id, so bundles that were handed out stay valid over restarts.
+/// The CA as it is in force: which root signs, and which certificates containers are told to trust. It is looked after from time to time
+/// (<see cref="Look"/>), by which it follows a rotation, renews what expires, and forgets what is over.
 /// </summary>
-internal sealed class CertificateAuthority : IDisposable
+internal sealed class CertificateAuthority
 {
-    private const string CertificateFile = "ca.pem";
-    private const string KeyFile = "ca.key";
-    private static readonly TimeSpan RootLifetime = TimeSpan.FromDays(365);
-    private static readonly TimeSpan RenewRootBefore = TimeSpan.FromDays(30);
-    private static readonly TimeSpan LeafLifetime = TimeSpan.FromHours(24);
+    // What an operator should see once a day, and what cannot be written once an hour.
+    private static readonly TimeSpan WarnEvery = TimeSpan.FromDays(1);
+    private static readonly TimeSpan RetryEvery = TimeSpan.FromHours(1);
 
-    // Clocks of containers run behind; a leaf that is not valid yet would stop them.
-    private static readonly TimeSpan ClockSkew = TimeSpan.FromMinutes(5);
-
-    private readonly X509Certificate2 _root;
+    private readonly CaDirectory? _directory;
+    private readonly NameConstraints? _permitted;
+    private readonly IReadOnlyList<Held> _held;
     private readonly ECDsa _leafKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
     private readonly TimeProvider _time;
+    private readonly ILogger _logger;
 
-    private CertificateAuthority(X509Certificate2 root, TimeProvider time)
+    private Dictionary<string, SigningRoot> _roots = [];
+    private RootSchedule? _schedule;
+    private string _read = "";
+    private InForce _inForce;
+    private int _failures;
+    private DateTimeOffset _warnAfter;
+    private DateTimeOffset _retryAfter;
+
+    private CertificateAuthority(CaDirectory? directory, NameConstraints? permitted, IReadOnlyList<Held> held, TimeProvider time, ILogger logger)
     {
-        _root = root;
-        _time = time;
-        RootPem = root.ExportCertificatePem() + "\n";
+        (_directory, _permitted, _held, _time, _logger) = (directory, permitted, held, time, logger);
+        if (directory is not null) Reload();
+        _inForce = At(time.GetUtcNow());
     }
 
-    /// <summary>What containers put into their bundles.</summary>
-    public string RootPem { get; }
+    private sealed record InForce(SigningRoot Signing, string Pem);
 
-    public DateTimeOffset NotAfter => _root.NotAfter;
+    private sealed record Held(SigningRoot Root, DateTimeOffset LeavesFrom);
+
+    /// <summary>The root that leaves come from.</summary>
+    public SigningRoot Signing => Volatile.Read(ref _inForce).Signing;
+
+    /// <summary>What containers put into their bundles: a block for each root that is active, next or retiring.</summary>
+    public string RootPem => Volatile.Read(ref _inForce).Pem;
 
     /// <summary>Opens the authority of a directory, and makes it when the directory has none.</summary>
     /// <exception cref="InvalidDataException">The directory holds half a pair, or a pair that does not belong together.</exception>
-    public static CertificateAuthority OpenOrCreate(string directory, TimeProvider time)
+    public static CertificateAuthority OpenOrCreate(string directory, NameConstraints? permitted, TimeProvider time, ILogger logger)
     {
-        Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        var keyPath = Path.Combine(directory, KeyFile);
-        var certificatePath = Path.Combine(directory, CertificateFile);
-        if (!File.Exists(keyPath) && File.Exists(certificatePath))
-            throw new InvalidDataException($"{certificatePath} has no {KeyFile} beside it; restore the key, or remove the certificate to begin with a new authority");
-
-        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        if (File.Exists(keyPath)) ImportKey(key, keyPath);
-        else WriteNew(keyPath, key.ExportPkcs8PrivateKeyPem() + "\n", UnixFileMode.UserRead | UnixFileMode.UserWrite);
-
-        X509Certificate2 root;
-        var now = time.GetUtcNow();
-        if (File.Exists(certificatePath) && ReadRoot(certificatePath, key) is { } kept && kept.NotAfter - RenewRootBefore > now.UtcDateTime)
-        {
-            root = kept;
-        }
-        else
-        {
-            using var made = CreateRoot(key, now);
-            root = made.CopyWithPrivateKey(key);
-            WriteNew(certificatePath, root.ExportCertificatePem() + "\n", UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead);
-        }
-
-        return new CertificateAuthority(root, time);
+        var files = new CaDirectory(directory, time);
+        files.CreateIfEmpty(permitted);
+        var authority = new CertificateAuthority(files, permitted, [], time, logger);
+        authority.Look();
+        authority.TellOtherNames();
+        return authority;
     }
 
-    /// <summary>Signs a leaf for one host: ECDSA P-256, one SAN, 24 hours at most and never longer than the root.</summary>
-    /// <param name="host">A canonical host name, or the text of an address.</param>
-    /// <param name="address">The address, when the host is one.</param>
-    public X509Certificate2 Issue(string host, IPAddress? address)
-    {
-        // RFC 5280 §4.2.1.6: with an empty subject the SAN is critical. A common name has room for 64 characters only.
-        var request = new CertificateRequest(new X500DistinguishedName([0x30, 0x00]), _leafKey, HashAlgorithmName.SHA256);
-        var names = new SubjectAlternativeNameBuilder();
-        if (address is not null) names.AddIpAddress(address);
-        else names.AddDnsName(host);
-        request.CertificateExtensions.Add(names.Build(critical: true));
-        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(false, false, 0, critical: true));
-        request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.DigitalSignature, critical: true));
-        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.1", "serverAuth")], critical: false));
-        request.CertificateExtensions.Add(X509AuthorityKeyIdentifierExtension.CreateFromCertificate(_root, includeKeyIdentifier: true, includeIssuerAndSerial: false));
+    /// <summary>Opens an authority whose keys are held by programs or devices.</summary>
+    /// <exception cref="InvalidDataException">A certificate cannot be used.</exception>
+    public static CertificateAuthority Open(IReadOnlyList<CaOptions.HeldRoot> held, TimeProvider time, ILogger logger) =>
+        new(null, null, [.. held.Select(h => new Held(RootOf(h, time), h.LeavesFrom))], time, logger);
 
-        var now = _time.GetUtcNow();
-        var notAfter = now + LeafLifetime < NotAfter ? now + LeafLifetime : NotAfter;
-        using var signed = request.Create(_root, now - ClockSkew, notAfter, NewSerialNumber());
-        return signed.CopyWithPrivateKey(_leafKey);
-    }
+    /// <summary>True when a leaf for the host would be valid: by the root's certificate, and by the configuration.</summary>
+    public bool MaySignFor(string host, IPAddress? address) => (Signing.Constraints?.Permits(host, address) ?? true) && (_permitted?.Permits(host, address) ?? true);
 
-    public void Dispose()
-    {
-        _root.Dispose();
-        _leafKey.Dispose();
-    }
+    /// <summary>Signs a leaf for one host.</summary>
+    /// <exception cref="SigningException">There is no signature.</exception>
+    public Task<X509Certificate2> IssueAsync(SigningRoot root, string host, IPAddress? address) => root.IssueAsync(host, address, _leafKey, _time.GetUtcNow());
 
-    private static X509Certificate2 CreateRoot(ECDsa key, DateTimeOffset now)
-    {
-        var publicKey = new PublicKey(key);
-        var keyId = new X509SubjectKeyIdentifierExtension(publicKey, critical: false);
-        var request = new CertificateRequest($"CN=Fairlead CA {keyId.SubjectKeyIdentifier![..8]}, O=Fairlead", key, HashAlgorithmName.SHA256);
-        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, true, 0, critical: true));
-        request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.CrlSign, critical: true));
-        request.CertificateExtensions.Add(keyId);
-        var generator = X509SignatureGenerator.CreateForECDsa(key);
-        return request.Create(request.SubjectName, generator, now - ClockSkew, now + RootLifetime, NewSerialNumber());
-    }
-
-    private static void ImportKey(ECDsa key, string path)
-    {
-        if ((File.GetUnixFileMode(path) & ~(UnixFileMode.UserRead | UnixFileMode.UserWrite)) != 0)
-            throw new InvalidDataException($"expected mode 0600 on {path}: others can read the key of the CA; chmod it, and consider a new authority");
-        try
-        {
-            key.ImportFromPem(File.ReadAllText(path));
-            // A public key imports as well, and so does a key of another curve.
-            var parameters = key.ExportParameters(includePrivateParameters: true);
-            CryptographicOperations.ZeroMemory(parameters.D);
-            if (parameters.Curve.Oid.Value != ECCurve.NamedCurves.nistP256.Oid.Value) throw new CryptographicException("it is a key of another curve");
-        }
-        catch (Exception e) when (e is ArgumentException or CryptographicException)
-        {
-            throw new InvalidDataException($"expected the PEM of an ECDSA P-256 key in {path}: {e.Message}", e);
-        }
-    }
-
-    private static X509Certificate2 ReadRoot(string path, ECDsa key)
+    /// <summary>Brings what is in force up to the clock and the files. Cheap when nothing has happened; never throws: what cannot be read leaves everything as it was, and is logged once.</summary>
+    public void Look()
     {
         try
         {
-            using var certificate = X509Certificate2.CreateFromPem(File.ReadAllText(path));
-            return certificate.CopyWithPrivateKey(key);
+            var now = _time.GetUtcNow();
+            if (_directory is not null && _directory.Fingerprint() != _read) Reload();
+            if (_directory is not null && now >= _retryAfter) Maintain(now);
+            if (_failures > 1) _logger.CaReadAgain(_directory!.Path);
+            _failures = 0;
         }
-        catch (Exception e) when (e is ArgumentException or CryptographicException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException or CryptographicException)
         {
-            throw new InvalidDataException($"expected in {path} the certificate of the key beside it: {e.Message}", e);
+            // Once may be a look between two steps of another gateway that shares the directory.
+            if (++_failures == 2) _logger.CaNotRead(e.Message);
         }
+
+        Follow(_time.GetUtcNow());
     }
 
-    private static void WriteNew(string path, string text, UnixFileMode mode)
+    private void Follow(DateTimeOffset now)
     {
-        // Whole or not at all: a start that is cut must not leave half a key behind.
-        var temporary = path + ".new";
-        File.Delete(temporary);
-        using (var file = new FileStream(temporary, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = mode }))
-        {
-            file.Write(System.Text.Encoding.ASCII.GetBytes(text));
-            file.Flush(flushToDisk: true);
-        }
-
-        File.Move(temporary, path, overwrite: true);
+        var next = At(now);
+        if (next.Signing != _inForce.Signing && next.Signing.Fingerprint != _inForce.Signing.Fingerprint) _logger.CaSwitched(next.Signing.Certificate.Subject, next.Signing.Fingerprint);
+        Volatile.Write(ref _inForce, next);
+        if (_held.Count == 0 || next.Signing.NotAfter - RootCertificate.RenewBefore > now || now < _warnAfter) return;
+        _warnAfter = now + WarnEvery;
+        _logger.CaExpires(next.Signing.Certificate.Subject, next.Signing.NotAfter);
     }
 
-    private static byte[] NewSerialNumber()
+    private void Reload()
     {
-        // RFC 5280 §4.1.2.2: positive, at most 20 octets; CA/B asks for 64 random bits at least.
-        var serial = RandomNumberGenerator.GetBytes(16);
-        serial[0] = (byte)((serial[0] & 0x7f) | 0x40);
-        return serial;
+        var fingerprint = _directory!.Fingerprint();
+        var schedule = _directory.ReadSchedule();
+        var roots = new Dictionary<string, SigningRoot>();
+        foreach (var entry in schedule.Entries)
+        {
+            var root = _directory.ReadRoot(entry.Name);
+            // A root that is the same stays the same object: its leaves stay good.
+            roots[entry.Name] = _roots.TryGetValue(entry.Name, out var known) && known.Pem == root.Pem ? known : root;
+        }
+
+        foreach (var entry in schedule.Entries.Where(e => !_roots.ContainsKey(e.Name) && _roots.Count > 0)) _logger.CaRotates(roots[entry.Name].Certificate.Subject, entry.LeavesFrom);
+        (_read, _schedule, _roots) = (fingerprint, schedule, roots);
+    }
+
+    private void Maintain(DateTimeOffset now)
+    {
+        var hasChanged = false;
+        try
+        {
+            foreach (var entry in _schedule!.Entries.Where(e => _schedule.RoleOf(e, now) is RootRole.Active or RootRole.Next && _roots[e.Name].NotAfter - RootCertificate.RenewBefore <= now))
+            {
+                _directory!.Renew(entry.Name);
+                hasChanged = true;
+                _logger.CaRenewed(_roots[entry.Name].Certificate.Subject, _roots[entry.Name].NotAfter);
+            }
+
+            foreach (var entry in _schedule.Entries.Where(e => _schedule.RoleOf(e, now) == RootRole.Over).Take(1))
+            {
+                _directory!.Tidy();
+                hasChanged = true;
+                _logger.CaDropped(_roots[entry.Name].Certificate.Subject);
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // It is good for some weeks yet, and somebody may mend the directory.
+            _retryAfter = now + RetryEvery;
+            _logger.CaNotWritten(_directory!.Path, e.Message);
+        }
+
+        if (hasChanged) Reload();
+    }
+
+    private InForce At(DateTimeOffset now)
+    {
+        if (_schedule is null)
+        {
+            var active = (_held.LastOrDefault(h => h.LeavesFrom <= now) ?? _held[0]).Root;
+            return new InForce(active, PemOf([active, .. _held.Select(h => h.Root)], now));
+        }
+
+        var entries = _schedule.Entries.Where(e => _schedule.RoleOf(e, now) != RootRole.Over).OrderBy(e => _schedule.RoleOf(e, now));
+        return new InForce(_roots[_schedule.ActiveAt(now).Name], PemOf(entries.Select(e => _roots[e.Name]), now));
+    }
+
+    private static string PemOf(IEnumerable<SigningRoot> roots, DateTimeOffset now) => string.Concat(roots.Distinct().Where((root, i) => i == 0 || root.NotAfter > now).Select(r => r.Pem));
+
+    private void TellOtherNames()
+    {
+        var newest = _roots[_schedule!.Last.Name].Constraints?.Text;
+        if (newest != _permitted?.Text) _logger.CaHasOtherNames(newest ?? "all names", _permitted?.Text ?? "all names");
+    }
+
+    private static SigningRoot RootOf(CaOptions.HeldRoot held, TimeProvider time)
+    {
+        var certificate = RootCertificate.Read(held.CertificateFile);
+        var isAuthority = certificate.Extensions.OfType<X509BasicConstraintsExtension>().Any(c => c.CertificateAuthority);
+        if (!isAuthority || certificate.GetECDsaPublicKey() is not { } key)
+            throw new InvalidDataException($"expected in {held.CertificateFile} the certificate of a CA with an ECDSA key, got {(isAuthority ? "another kind of key" : "one that may sign no others")}");
+        return new SigningRoot(certificate, new ExecSigner(held.Command, held.WantsDigest, key, held.HiddenVariables, time));
     }
 }

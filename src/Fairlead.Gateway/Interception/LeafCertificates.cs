@@ -4,56 +4,54 @@ using Fairlead.Wire;
 namespace Fairlead.Gateway.Interception;
 
 /// <summary>
-/// The leaves in use, one TLS context per host, since resumption works within one context only. Bounded: the one used longest ago goes first.
-/// Tunnels that ask at once for the same host wait for one signature.
+/// The leaf for a tunnel. Hosts that the session's policy could allow have a place of their own; those that it never allows get a leaf as well, so that
+/// the refusal can be read inside, but neither take the others' places nor as many as they like.
 /// </summary>
-internal sealed class LeafCertificates(CertificateAuthority authority, TimeProvider time)
+internal sealed class LeafCertificates(CertificateAuthorities authorities, TimeProvider time, ILogger logger)
 {
-    /// <summary>Hosts whose leaf is kept: 4,096.</summary>
+    /// <summary>Hosts that policy could allow whose leaf is kept: 4,096.</summary>
     public const int Capacity = 4096;
 
-    // A leaf is replaced while tunnels that begin with it can still end.
-    private static readonly TimeSpan ReuseFor = TimeSpan.FromHours(12);
+    /// <summary>Other hosts whose leaf is kept: 256.</summary>
+    public const int CapacityForRefused = 256;
 
-    private readonly Lock _lock = new();
-    private readonly Dictionary<string, LinkedListNode<Leaf>> _byHost = [];
-    private readonly LinkedList<Leaf> _byUse = new();
+    private readonly LeafCache _leaves = new(Capacity, time);
+    private readonly LeafCache _forRefused = new(CapacityForRefused, time);
+    private readonly MintingLimit _limit = new(time);
 
-    private sealed record Leaf(string Host, DateTimeOffset ReuseUntil, Lazy<SslStreamCertificateContext> Context);
+    /// <summary>How many are kept.</summary>
+    public int Count => _leaves.Count + _forRefused.Count;
 
-    public SslStreamCertificateContext For(HostPort destination)
+    /// <summary>The leaf of a host.</summary>
+    /// <param name="destination">The host.</param>
+    /// <param name="session">Whose tunnel it is.</param>
+    /// <param name="couldBeAllowed">False when the session's policy allows nothing there.</param>
+    /// <exception cref="LeafRefusedException">There is none.</exception>
+    public async Task<SslStreamCertificateContext> ForAsync(HostPort destination, string session, bool couldBeAllowed)
     {
-        Leaf leaf;
-        lock (_lock)
+        try
         {
-            if (_byHost.TryGetValue(destination.Host, out var node))
-            {
-                _byUse.Remove(node);
-                if (node.Value.ReuseUntil <= time.GetUtcNow()) node = null;
-            }
-
-            node ??= new LinkedListNode<Leaf>(new Leaf(destination.Host, ReuseUntil(), new(() => Issue(destination))));
-            _byUse.AddFirst(node);
-            _byHost[destination.Host] = node;
-            if (_byHost.Count > Capacity)
-            {
-                _byHost.Remove(_byUse.Last!.Value.Host);
-                _byUse.RemoveLast();
-            }
-
-            leaf = node.Value;
+            return await FindAsync(authorities.For(session), destination, session, couldBeAllowed);
         }
-
-        return leaf.Context.Value;
+        catch (SigningException e)
+        {
+            logger.NotSigned(destination.Host, e.Message);
+            throw new LeafRefusedException("the gateway's CA could not sign for this host.", "Try again; if it lasts, tell the operator of the gateway.", $"the signer {e.Message}");
+        }
     }
 
-    // A leaf ends with the root at the latest.
-    private DateTimeOffset ReuseUntil()
+    private async Task<SslStreamCertificateContext> FindAsync(CertificateAuthority authority, HostPort destination, string session, bool couldBeAllowed)
     {
-        var until = time.GetUtcNow() + ReuseFor;
-        return until < authority.NotAfter ? until : authority.NotAfter;
-    }
+        if (!authority.MaySignFor(destination.Host, destination.Address))
+            throw new LeafRefusedException($"the gateway's CA may not sign for {destination.Host}.", "If the host is needed, ask the operator of the gateway for it in ca.permitted_names.");
+        var found = couldBeAllowed
+            ? await _leaves.GetAsync(authority, destination.Host, static () => true, Issue)
+            : await _forRefused.GetAsync(authority, destination.Host, () => _limit.TryTake(session), Issue);
+        return found ?? throw new LeafRefusedException(
+            $"the session asks for too many hosts that its policy never allows: more than {MintingLimit.AtOnce} at once or {MintingLimit.PerSecond} new ones a second.",
+            "Ask the owner of the policy for the hosts that are needed.");
 
-    private SslStreamCertificateContext Issue(HostPort destination) =>
-        SslStreamCertificateContext.Create(authority.Issue(destination.Host, destination.Address), additionalCertificates: null, offline: true);
+        async Task<SslStreamCertificateContext> Issue(SigningRoot root) =>
+            SslStreamCertificateContext.Create(await authority.IssueAsync(root, destination.Host, destination.Address), additionalCertificates: null, offline: true);
+    }
 }

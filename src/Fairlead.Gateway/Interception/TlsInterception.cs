@@ -47,7 +47,7 @@ internal sealed class TlsInterception(LeafCertificates leaves, TimeProvider time
         }
     }
 
-    private ValueTask<SslServerAuthenticationOptions> SelectAsync(TlsHandshakeCallbackContext context)
+    private async ValueTask<SslServerAuthenticationOptions> SelectAsync(TlsHandshakeCallbackContext context)
     {
         var tunnel = context.Connection.Features.GetRequiredFeature<Tunnel>();
         var asked = context.ClientHelloInfo.ServerName;
@@ -58,13 +58,28 @@ internal sealed class TlsInterception(LeafCertificates leaves, TimeProvider time
             throw new AuthenticationException("the server name is not the destination of the tunnel");
         }
 
-        return ValueTask.FromResult(new SslServerAuthenticationOptions
+        return new SslServerAuthenticationOptions
         {
-            ServerCertificateContext = leaves.For(tunnel.Destination),
+            ServerCertificateContext = await LeafForAsync(tunnel),
             ApplicationProtocols = Protocols,
             EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
             // The handshake is the workload's own affair; renegotiation buys it nothing and costs us CPU.
             AllowRenegotiation = false,
-        });
+        };
+    }
+
+    private async Task<SslStreamCertificateContext> LeafForAsync(Tunnel tunnel)
+    {
+        var destination = tunnel.Destination;
+        try
+        {
+            var couldBeAllowed = destination.Host == Protocol.SelfTestHost || tunnel.Session.Policy.CouldAllow(destination);
+            return await leaves.ForAsync(destination, tunnel.Session.Id, couldBeAllowed);
+        }
+        catch (LeafRefusedException e)
+        {
+            tunnel.NoLeaf = new Tunnel.LeafRefusal(e.Message, e.Remedy, e.Detail);
+            throw new AuthenticationException(e.Message, e);
+        }
     }
 }

@@ -27,6 +27,9 @@ internal sealed class Rule
     /// <summary>All must hold for the rule to be about a request.</summary>
     public IReadOnlyList<Condition> Conditions { get; private init; } = [];
 
+    /// <summary>True when every request to its hosts is meant.</summary>
+    public bool IsAboutEverything => _methods.Length == 0 && Conditions.Count == 0 && Path.IsEveryPath;
+
     /// <summary>A rule for every method and path of some hosts that no line names.</summary>
     /// <param name="name">Stands for the line in the audit and in denials.</param>
     /// <param name="hosts">The hosts.</param>
@@ -91,7 +94,7 @@ internal sealed class Rule
     public bool IsAboutHost(HostPort destination) => Hosts.Any(h => h.Matches(destination));
 
     /// <summary>True when it allows every request to its hosts: any method and path, under no condition.</summary>
-    public bool AllowsEverything => Verdict == Verdict.Allow && _methods.Length == 0 && Conditions.Count == 0 && Path.IsEveryPath;
+    public bool AllowsEverything => Verdict == Verdict.Allow && IsAboutEverything;
 
     /// <summary>True when this rule is surely about every request that the other is about.</summary>
     public bool Covers(Rule other) =>

@@ -14,6 +14,8 @@ internal sealed class RuleSet
     private readonly RuleIndex _allows;
     private readonly RuleIndex _conditional;
     private readonly RuleIndex _readsBody;
+    private readonly HostIndex _allowedHosts;
+    private readonly HostIndex _closedHosts;
     private readonly Decision[] _plain;
     private readonly Decision _default;
 
@@ -35,6 +37,8 @@ internal sealed class RuleSet
         (_denies, _allows) = (new RuleIndex(rules, r => r.Verdict == Verdict.Deny), new RuleIndex(rules, r => r.Verdict == Verdict.Allow));
         _conditional = new RuleIndex(rules, r => r.Conditions.Count > 0, asksConditions: false);
         _readsBody = new RuleIndex(rules, r => r.Conditions.Any(c => c.NeedsBody), asksConditions: false);
+        _allowedHosts = new HostIndex(rules.Where(r => r.Verdict == Verdict.Allow).SelectMany(r => r.Hosts));
+        _closedHosts = new HostIndex(rules.Where(r => r.Verdict == Verdict.Deny && r.IsAboutEverything).SelectMany(r => r.Hosts));
         // Made once: a decision about a plain path allocates nothing.
         _plain = [.. rules.Select(rule => Decided(rule.Verdict, rule.Text, $"A rule of policy '{name}' matches."))];
         _default = Decided(fallback, fallback == Verdict.Deny ? "default: deny" : "default: allow", $"No rule of policy '{name}' matches.");
@@ -67,6 +71,10 @@ internal sealed class RuleSet
         if (found == RuleIndex.None) found = _allows.Find(facts, facts.Path);
         return found == RuleIndex.None ? _default : _plain[found];
     }
+
+    /// <summary>True when some request there could pass: it is denied for sure only where nothing allows it, or a rule denies everything. Costs no more than the name has labels.</summary>
+    public bool CouldAllow(HostPort destination) =>
+        Mode != PolicyMode.Enforce || (!_closedHosts.Matches(destination) && (Default == Verdict.Allow || _allowedHosts.Matches(destination)));
 
     /// <summary>True when a rule that is about this method, host and path has a condition: without the request's details it cannot be judged for sure.</summary>
     public bool HasConditionsFor(in RequestFacts facts) => Mode != PolicyMode.Open && Finds(_conditional, facts);

@@ -36,6 +36,9 @@ internal sealed class Tunnel(string id, SessionLease session, HostPort destinati
     /// <summary>The server name that the workload asked for, when it was not the destination.</summary>
     public string? ForeignServerName { get; set; }
 
+    /// <summary>Why there was no leaf to open TLS with; null while there was.</summary>
+    public LeafRefusal? NoLeaf { get; set; }
+
     /// <summary>What was wrong with bytes in it that are no request of HTTP; null while all were.</summary>
     public string? MalformedRequest { get; set; }
 
@@ -54,4 +57,9 @@ internal sealed class Tunnel(string id, SessionLease session, HostPort destinati
     public void Notify(Notice notice) => notify(notice);
 
     public void CountRequest() => Interlocked.Increment(ref _requests);
+
+    /// <param name="Message">Why, a sentence.</param>
+    /// <param name="Remedy">What to do about it.</param>
+    /// <param name="Detail">What the audit has beside it, or null.</param>
+    internal sealed record LeafRefusal(string Message, string Remedy, string? Detail);
 }

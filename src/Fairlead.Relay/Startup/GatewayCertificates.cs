@@ -1,3 +1,4 @@
+using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
@@ -16,18 +17,19 @@ internal static class GatewayCertificates
     /// <summary>Fetches the PEM text, within 5 s for everything, and keeps the certificates that can be trusted.</summary>
     /// <param name="gateway">Whom to ask.</param>
     /// <param name="dialer">The way there.</param>
+    /// <param name="token">The session's token: sent only to a gateway that asks for it, as one does that has a CA for each session.</param>
     /// <param name="time">The clock of the time limit and of the certificates' validity.</param>
     /// <param name="cancellationToken">Ends the fetch.</param>
     /// <returns>One or more CA certificates as PEM, each followed by a newline.</returns>
     /// <exception cref="StepException">The gateway cannot be reached, or its answer holds no certificate that a tool could trust.</exception>
-    public static async Task<string> FetchAsync(GatewayAddress gateway, GatewayDialer dialer, TimeProvider time, CancellationToken cancellationToken)
+    public static async Task<string> FetchAsync(GatewayAddress gateway, GatewayDialer dialer, ReadOnlyMemory<byte> token, TimeProvider time, CancellationToken cancellationToken)
     {
         using var limit = new CancellationTokenSource(FetchLimit, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         var url = $"{gateway}{Protocol.CaCertificatePath}";
         try
         {
-            return SelectTrustworthy(await GetAsync(gateway, dialer, url, either.Token), url, time.GetUtcNow());
+            return SelectTrustworthy(await GetAsync(gateway, dialer, url, either.Token) ?? await GetWithTokenAsync(gateway, dialer, token, url, either.Token), url, time.GetUtcNow());
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
@@ -39,6 +41,10 @@ internal static class GatewayCertificates
             throw e.InnerException is DialException dial
                 ? new StepException(dial.Message, "Check the gateway's address, that it runs, and that this container may reach it.", dial)
                 : new StepException($"{url} gave no proper HTTP answer: {e.Message}", Remedy, e);
+        }
+        catch (DialException e)
+        {
+            throw new StepException(e.Message, Remedy, e);
         }
         catch (IOException e)
         {
@@ -88,7 +94,8 @@ internal static class GatewayCertificates
         }
     }
 
-    private static async Task<string> GetAsync(GatewayAddress gateway, GatewayDialer dialer, string url, CancellationToken cancellationToken)
+    /// <returns>Null when the gateway wants to know who asks.</returns>
+    private static async Task<string?> GetAsync(GatewayAddress gateway, GatewayDialer dialer, string url, CancellationToken cancellationToken)
     {
         using var handler = new SocketsHttpHandler
         {
@@ -103,6 +110,7 @@ internal static class GatewayCertificates
         using var request = new HttpRequestMessage(HttpMethod.Get, $"http://{gateway.Endpoint}{gateway.PathPrefix}{Protocol.CaCertificatePath}");
         request.Headers.Host = gateway.HostHeader;
         using var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+        if (response.StatusCode == HttpStatusCode.Unauthorized && response.Headers.WwwAuthenticate.Any(challenge => challenge.Scheme.Equals("Bearer", StringComparison.OrdinalIgnoreCase))) return null;
         if (!response.IsSuccessStatusCode) throw new StepException($"{url} answered with status {(int)response.StatusCode}", Remedy);
 
         await using var body = await response.Content.ReadAsStreamAsync(cancellationToken);
@@ -110,5 +118,16 @@ internal static class GatewayCertificates
         var length = await body.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, cancellationToken);
         if (length > MaxBytes) throw new StepException($"the answer of {url} is larger than {MaxBytes} bytes", Remedy);
         return Encoding.Latin1.GetString(bytes, 0, length);
+    }
+
+    private static async Task<string> GetWithTokenAsync(GatewayAddress gateway, GatewayDialer dialer, ReadOnlyMemory<byte> token, string url, CancellationToken cancellationToken)
+    {
+        // Nobody has asked for a tunnel yet, and whoever is on the way could have sent the 401.
+        if (!gateway.IsTls && !gateway.IsLoopback)
+            throw new StepException($"{url} asks for the session's token (401), which is sent to another machine over https only", "Give the gateway's address as https://, or turn ca.per_session off there.");
+        var (status, body) = await dialer.GetAsync(Protocol.CaCertificatePath, token, MaxBytes, cancellationToken);
+        if (status == (int)HttpStatusCode.Unauthorized) throw new StepException($"{url} does not know the session's token, or no longer (401)", "Check the session's id and token, and that the gateway's configuration has the session.");
+        if (status != (int)HttpStatusCode.OK) throw new StepException($"{url} answered with status {status}", Remedy);
+        return body.Length <= MaxBytes ? Encoding.Latin1.GetString(body) : throw new StepException($"the answer of {url} is larger than {MaxBytes} bytes", Remedy);
     }
 }

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Globalization;
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
@@ -194,20 +195,42 @@ internal sealed class GatewayDialer(GatewayAddress gateway, EgressProxy? proxy, 
         return $"{string.Join(", ", reasons)} ({(pinnedRoots is null ? "by the system's roots; --gateway-ca names others" : "by the roots of --gateway-ca")})";
     }
 
-    private async Task SendUpgradeAsync(Stream connection, string key, ReadOnlyMemory<byte> token, CancellationToken cancellationToken)
+    /// <summary>Asks one of the gateway's paths as the session. The answer ends with its connection: in HTTP/1.0 there are no chunks to take apart.</summary>
+    /// <param name="path">Below the gateway's prefix.</param>
+    /// <param name="token">The session's token, as bytes; our copy of it is erased.</param>
+    /// <param name="most">Most bytes of a body; a longer one is cut behind the byte that is too much.</param>
+    /// <param name="cancellationToken">Ends the attempt.</param>
+    /// <exception cref="DialException">A hop could not be reached or refused us, or the answer broke off.</exception>
+    public async Task<(int Status, byte[] Body)> GetAsync(string path, ReadOnlyMemory<byte> token, int most, CancellationToken cancellationToken)
     {
-        var before = Encoding.ASCII.GetBytes(
-            $"GET {gateway.PathPrefix}{Protocol.WebSocketPath} HTTP/1.1\r\nHost: {gateway.HostHeader}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            + $"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: {WebSocketHandshake.Version}\r\nAuthorization: Bearer ");
-        var after = Encoding.ASCII.GetBytes(
-            $"\r\nContent-Type: {Protocol.ChunkMediaType}\r\n{Protocol.TunnelHeader}: {Protocol.TunnelVersion}\r\n{Protocol.NoticeHeader}: {Protocol.NoticeVersion}\r\nUser-Agent: {UserAgent}\r\n\r\n");
+        await using var connection = await ConnectAsync(cancellationToken);
+        await SendAsync(
+            connection, $"GET {gateway.PathPrefix}{path} HTTP/1.0\r\nHost: {gateway.HostHeader}\r\nConnection: close\r\nAuthorization: Bearer ", token, $"\r\nUser-Agent: {UserAgent}\r\n\r\n", cancellationToken);
+        var answer = await AnswerHead.ReadAsync(connection, _who, cancellationToken);
+        var body = new byte[most + 1];
+        var length = await PrefixedStream.Over(connection, answer.Rest).ReadAtLeastAsync(body, body.Length, throwOnEndOfStream: false, cancellationToken);
+        if (answer.Header("Content-Length") is { } announced && length <= most && announced != length.ToString(CultureInfo.InvariantCulture))
+            throw new DialException($"{_who} announced {HostPort.Printable(announced)} bytes and sent {length}");
+        return (answer.Status, body[..length]);
+    }
+
+    private Task SendUpgradeAsync(Stream connection, string key, ReadOnlyMemory<byte> token, CancellationToken cancellationToken) => SendAsync(
+        connection,
+        $"GET {gateway.PathPrefix}{Protocol.WebSocketPath} HTTP/1.1\r\nHost: {gateway.HostHeader}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            + $"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: {WebSocketHandshake.Version}\r\nAuthorization: Bearer ",
+        token,
+        $"\r\nContent-Type: {Protocol.ChunkMediaType}\r\n{Protocol.TunnelHeader}: {Protocol.TunnelVersion}\r\n{Protocol.NoticeHeader}: {Protocol.NoticeVersion}\r\nUser-Agent: {UserAgent}\r\n\r\n",
+        cancellationToken);
+
+    private async Task SendAsync(Stream connection, string before, ReadOnlyMemory<byte> token, string after, CancellationToken cancellationToken)
+    {
         var length = before.Length + token.Length + after.Length;
         var request = ArrayPool<byte>.Shared.Rent(length);
         try
         {
-            before.CopyTo(request, 0);
+            Encoding.ASCII.GetBytes(before, request);
             token.CopyTo(request.AsMemory(before.Length));
-            after.CopyTo(request, before.Length + token.Length);
+            Encoding.ASCII.GetBytes(after, request.AsSpan(before.Length + token.Length));
             await WriteAsync(connection, request.AsMemory(0, length), _who, cancellationToken);
         }
         finally

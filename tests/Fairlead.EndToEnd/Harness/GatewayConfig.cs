@@ -22,8 +22,8 @@ internal static class GatewayConfig
         text.AppendLine("version: 1");
         text.AppendLine(CultureInfo.InvariantCulture, $"listen: {(options.GatewayOverTls ? "https" : "http")}://127.0.0.1:{options.GatewayPort}{options.Prefix}");
         if (options.GatewayOverTls) text.AppendLine("tls: { certificate: gw.pem, key: gw.key }");
+        text.AppendLine(CultureInfo.InvariantCulture, $"ca: {options.Ca}");
         text.AppendLine("""
-            ca: { directory: ./state/ca }
             secrets:
               datadog: { from: env, name: DD_API_KEY }
               datadog-other: { from: env, name: OTHER_DD_API_KEY }

@@ -33,6 +33,9 @@ internal sealed record SiteOptions
     /// <summary>Names beside the origin's own, with the address that answers for them.</summary>
     public IReadOnlyDictionary<string, string> Resolve { get; init; } = new Dictionary<string, string>();
 
+    /// <summary>The section <c>ca</c> of the gateway's configuration.</summary>
+    public string Ca { get; init; } = "{ directory: ./state/ca }";
+
     /// <summary>PEM certificates that the gateway trusts beside the origin's.</summary>
     public string ExtraCa { get; init; } = "";
 }

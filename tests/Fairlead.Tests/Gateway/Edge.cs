@@ -5,6 +5,7 @@ using System.Text.Json;
 using Fairlead.Gateway;
 using Fairlead.Gateway.Configuration;
 using Fairlead.Gateway.Credentials;
+using Fairlead.Gateway.Interception;
 using Fairlead.Gateway.Policy;
 using Fairlead.Gateway.Sessions;
 using Fairlead.Gateway.Upstream;
@@ -27,6 +28,8 @@ internal sealed class Edge : IAsyncDisposable
 
     public Uri Address => new(_app!.Address);
 
+    public string CaFolder => _folder["ca"];
+
     public string AuditFile { get; private set; } = "";
 
     /// <param name="resolve">Hosts and where they really are.</param>
@@ -35,20 +38,22 @@ internal sealed class Edge : IAsyncDisposable
     /// <param name="auditFile">Default: a file in the folder.</param>
     /// <param name="set">In place of <paramref name="sessions"/>, when a test has issuers.</param>
     /// <param name="upstream">Limits of the upstream, when a test has its own.</param>
+    /// <param name="ca">The CA, when it is another than one in the folder.</param>
     public static async Task<Edge> StartAsync(
         IReadOnlyDictionary<string, IPEndPoint>? resolve = null,
         OriginCa? originCa = null,
         IReadOnlyList<Session>? sessions = null,
         string? auditFile = null,
         UpstreamOptions? upstream = null,
-        SessionSet? set = null)
+        SessionSet? set = null,
+        CaOptions? ca = null)
     {
         var edge = new Edge();
         edge.AuditFile = auditFile ?? edge._folder["audit.jsonl"];
         edge._options = new GatewayOptions
         {
             Listen = new(new IPEndPoint(IPAddress.Loopback, 0), "", null, null),
-            CaDirectory = edge._folder["ca"],
+            Ca = (ca ?? new()) with { Directory = ca?.Held.Count > 0 ? "" : edge._folder["ca"] },
             AuditFile = edge.AuditFile,
             SessionSet = set ?? new SessionSet(sessions ?? [SessionOf("s1", Token)]),
             Upstream = (upstream ?? new UpstreamOptions()) with

@@ -1,8 +1,10 @@
 using System.Net;
 using System.Net.Security;
 using System.Security.Authentication;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json;
+using Fairlead.Gateway.Interception;
 using Fairlead.Tests.Wire.Oracle;
 using Fairlead.Wire;
 using Google.Protobuf;
@@ -217,6 +219,109 @@ public sealed class TunnelEndpointTests
         Assert.Equal("server_name_mismatch", record.GetProperty("outcome").GetString());
         Assert.Contains(serverName, record.GetProperty("detail").GetString(), StringComparison.Ordinal);
         Assert.Equal(0, origin.Connections);
+    }
+
+    [Fact]
+    public async Task A_host_that_the_ca_may_not_sign_for_fails_in_tls_and_is_told()
+    {
+        Assert.True(NameConstraints.TryCreate(["api.test"], out var permitted, out _));
+        await using var edge = await Edge.StartAsync(ca: new CaOptions { Permitted = permitted });
+        await (await Workload.OpenAsync(edge, "www.api.test")).CloseAsync();
+        var workload = await Workload.ConnectAsync(edge, "other.test:443");
+
+        await Assert.ThrowsAnyAsync<Exception>(async () => await workload.StartTlsAsync("other.test", await edge.RootAsync(), SslApplicationProtocol.Http11));
+        var notice = await FirstNoticeAsync(workload);
+        await workload.DisposeAsync();
+        var record = (await edge.StopAsync())[^1];
+
+        Assert.Equal((NoticeKind.Gateway, "other.test:443", "the gateway's CA may not sign for other.test."), (notice.Kind, notice.Host, notice.Message));
+        Assert.Equal(("tls_failed", "the gateway's CA may not sign for other.test."), (record.GetProperty("outcome").GetString(), record.GetProperty("detail").GetString()));
+        Audit.AuditSchema.AssertHolds(record);
+    }
+
+    [Fact]
+    public async Task Hosts_that_policy_never_allows_are_explained_inside_up_to_a_limit()
+    {
+        await using var edge = await Edge.StartAsync(sessions: [Edge.SessionOf("s1", Edge.Token, ["allow * api.test"])]);
+        var root = await edge.RootAsync();
+        Notice? notice = null;
+        for (var i = 0; notice is null; i++)
+        {
+            Assert.True(i < 1000);
+            var workload = await Workload.ConnectAsync(edge, $"h{i}.test:443");
+            try
+            {
+                await workload.StartTlsAsync($"h{i}.test", root, SslApplicationProtocol.Http11);
+                if (i == 0) Assert.Equal(403, (await workload.GetAsync(host: "h0.test")).Status);
+            }
+            catch (Exception e) when (e is IOException or AuthenticationException)
+            {
+                Assert.True(i >= MintingLimit.AtOnce);
+                notice = await FirstNoticeAsync(workload);
+            }
+
+            await workload.DisposeAsync();
+        }
+
+        // Nobody else is touched by it, nor the hosts that the session may use.
+        await (await Workload.OpenAsync(edge)).CloseAsync();
+        var records = await edge.StopAsync();
+
+        Assert.StartsWith("the session asks for too many hosts that its policy never allows", notice.Message, StringComparison.Ordinal);
+        Assert.Contains(records, r => r.TryGetProperty("detail", out var detail) && detail.GetString() == notice.Message);
+    }
+
+    [Fact]
+    public async Task With_a_ca_for_each_session_the_endpoint_asks_who_it_is_and_each_trusts_its_own()
+    {
+        await using var edge = await Edge.StartAsync(sessions: [Edge.SessionOf("s1", Edge.Token), Edge.SessionOf("s2", "FAKE-other")], ca: new CaOptions { PerSession = true });
+        var (refused, stream) = await Workload.AskAsync(edge, "", Protocol.CaCertificatePath);
+        await stream.DisposeAsync();
+        var (mine, theirs) = (await RootOfAsync(Edge.Token), await RootOfAsync("FAKE-other"));
+
+        Assert.Equal((401, "Bearer"), (refused.Status, refused["WWW-Authenticate"]));
+        Assert.Contains("each session has a CA of its own", refused.Body, StringComparison.Ordinal);
+        Assert.NotEqual(mine.Subject, theirs.Subject);
+        Assert.Equal(mine.RawData, (await RootOfAsync(Edge.Token)).RawData);
+        var own = await Workload.ConnectAsync(edge);
+        await own.StartTlsAsync(Edge.Host, mine, SslApplicationProtocol.Http11);
+        await own.CloseAsync();
+        var foreign = await Workload.ConnectAsync(edge, session: "s2", token: "FAKE-other");
+        await Assert.ThrowsAsync<AuthenticationException>(() => foreign.StartTlsAsync(Edge.Host, mine, SslApplicationProtocol.Http11));
+        await foreign.DisposeAsync();
+        Assert.Equal(2, Directory.GetDirectories(edge.CaFolder, "session-*").Length);
+        Assert.All(Directory.GetFiles(edge.CaFolder, "*.key", SearchOption.AllDirectories), key => Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(key)));
+
+        async Task<X509Certificate2> RootOfAsync(string token)
+        {
+            var (reply, connection) = await Workload.AskAsync(edge, $"Authorization: Bearer {token}\r\n", Protocol.CaCertificatePath);
+            await connection.DisposeAsync();
+            return X509Certificate2.CreateFromPem(reply.Body);
+        }
+    }
+
+    [Fact]
+    public async Task A_session_whose_key_cannot_be_used_gets_no_ca_and_no_leaf_and_the_audit_says_why()
+    {
+        await using var edge = await Edge.StartAsync(ca: new CaOptions { PerSession = true });
+        File.WriteAllText(CertificateAuthorities.DirectoryOf(edge.CaFolder, "s1"), "in the way");
+
+        var (refused, stream) = await Workload.AskAsync(edge, $"Authorization: Bearer {Edge.Token}\r\n", Protocol.CaCertificatePath);
+        await stream.DisposeAsync();
+        var workload = await Workload.ConnectAsync(edge);
+        using var ca = new OriginCa();
+        await Assert.ThrowsAnyAsync<Exception>(() => workload.StartTlsAsync(Edge.Host, ca.Root, SslApplicationProtocol.Http11));
+        await workload.DisposeAsync();
+
+        Assert.Equal((503, "fairlead-gateway: the CA of this session cannot be used; the gateway's log says why\n"), (refused.Status, refused.Body));
+        Assert.Contains("the signer cannot use the key of session 's1'", Assert.Single(await edge.StopAsync()).GetProperty("detail").GetString(), StringComparison.Ordinal);
+    }
+
+    private static async Task<Notice> FirstNoticeAsync(Workload workload)
+    {
+        // It comes before the end of the tunnel, behind whatever TLS says.
+        await ReadWhatComesAsync(workload.Tunnel);
+        return Assert.Single(workload.Notices);
     }
 
     [Fact]

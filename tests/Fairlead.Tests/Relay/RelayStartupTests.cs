@@ -113,6 +113,91 @@ public sealed class RelayStartupTests : IAsyncLifetime
     }
 
     [Fact(Timeout = Limits.TestMilliseconds)]
+    public async Task A_gateway_that_asks_who_wants_its_CA_is_told()
+    {
+        var asked = new List<string>();
+        _gateway.OnCa = context =>
+        {
+            asked.Add(context.Request.Headers.Authorization.ToString());
+            return AskForBearerAsync(context, TestGateway.CaPem);
+        };
+
+        await _relay.StartAsync();
+
+        Assert.Equal(["", "Bearer " + RelayUnderTest.Token], asked);
+        Assert.Equal("# system\n\n" + TestGateway.CaPem, File.ReadAllText(_relay.Options.CaBundle));
+    }
+
+    [Theory(Timeout = Limits.TestMilliseconds)]
+    [InlineData("unknown", "does not know the session's token, or no longer (401)")]
+    [InlineData("basic", "answered with status 401")]
+    [InlineData("broken", "answered with status 500")]
+    [InlineData("large", "is larger than 1048576 bytes")]
+    public async Task Step_4_fails_for_a_gateway_that_asks_and_is_not_content(string kind, string cause)
+    {
+        _gateway.OnCa = async context =>
+        {
+            if (kind == "basic")
+            {
+                context.Response.StatusCode = 401;
+                context.Response.Headers.WWWAuthenticate = "Basic realm=\"somebody on the way\"";
+            }
+            else if (kind == "unknown" || context.Request.Headers.Authorization.Count == 0)
+            {
+                context.Request.Headers.Remove("Authorization");
+                await AskForBearerAsync(context, "");
+            }
+            else if (kind == "broken") context.Response.StatusCode = 500;
+            else await context.Response.WriteAsync(TestGateway.CaPem + new string('x', 1024 * 1024));
+        };
+
+        var failed = await _relay.FailAsync();
+
+        Assert.Equal("step 4 (CA certificate)", failed.Step);
+        Assert.Contains(cause, failed.Cause, StringComparison.Ordinal);
+        Assert.DoesNotContain("FAKE", failed.Cause + failed.Remedy, StringComparison.Ordinal);
+        Assert.True(File.Exists(_relay.Options.TokenFile));
+    }
+
+    [Fact(Timeout = Limits.TestMilliseconds)]
+    public async Task The_token_goes_to_no_other_machine_in_the_clear_because_somebody_asks_for_it()
+    {
+        var asked = new List<string>();
+        _gateway.OnCa = context =>
+        {
+            asked.Add(context.Request.Headers.Authorization.ToString());
+            return AskForBearerAsync(context, TestGateway.CaPem);
+        };
+        await using var proxy = new TestProxy(_gateway.Port);
+        _relay.Environment["HTTP_PROXY"] = $"http://127.0.0.1:{proxy.Port}";
+        _relay.Options = _relay.Options with { Gateway = "http://gw.test" };
+
+        var failed = await _relay.FailAsync();
+
+        Assert.Contains("asks for the session's token (401), which is sent to another machine over https only", failed.Cause, StringComparison.Ordinal);
+        Assert.Equal([""], asked);
+    }
+
+    [Fact(Timeout = Limits.TestMilliseconds)]
+    public async Task A_CA_that_was_cut_on_the_way_is_none()
+    {
+        await using var gateway = new RawPeer((_, head) => Task.FromResult(head.Contains("Authorization", StringComparison.Ordinal)
+            ? $"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n{TestGateway.CaPem}"
+            : "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Bearer\r\nContent-Length: 0\r\n\r\n"));
+        _relay.Options = _relay.Options with { Gateway = $"http://127.0.0.1:{gateway.Port}" };
+
+        Assert.Contains($"announced 100000 bytes and sent {TestGateway.CaPem.Length}", (await _relay.FailAsync()).Cause, StringComparison.Ordinal);
+    }
+
+    private static Task AskForBearerAsync(HttpContext context, string pem)
+    {
+        if (context.Request.Headers.Authorization.Count > 0) return context.Response.WriteAsync(pem);
+        context.Response.StatusCode = 401;
+        context.Response.Headers.WWWAuthenticate = "Bearer";
+        return Task.CompletedTask;
+    }
+
+    [Fact(Timeout = Limits.TestMilliseconds)]
     public async Task Step_4_fails_for_an_answer_larger_than_1_MiB()
     {
         _gateway.OnCa = context => context.Response.WriteAsync(TestGateway.CaPem + new string('x', 1024 * 1024));

@@ -35,6 +35,16 @@ public sealed partial class DocumentationTests : IDisposable
     }
 
     [Fact]
+    public void A_ca_that_a_page_shows_loads()
+    {
+        var whole = YamlBlock().Match(File.ReadAllText(RepositoryFiles.PathOf("docs/configuration.md"))).Groups[1].Value;
+        var shown = CaBlock().Matches(File.ReadAllText(RepositoryFiles.PathOf("docs/ca.md"))).Select(block => block.Groups[1].Value).ToArray();
+
+        Assert.Equal(5, shown.Length);
+        Assert.All(shown, ca => Assert.NotEmpty(ConfigFile.LoadForReview(_folder.Write("fairlead.yaml", whole.Replace("ca: { directory: ./state/ca }\n", ca, StringComparison.Ordinal))).Sessions));
+    }
+
+    [Fact]
     public void The_README_shows_what_check_and_explain_say()
     {
         var page = File.ReadAllText(RepositoryFiles.PathOf("README.md"));
@@ -77,6 +87,9 @@ public sealed partial class DocumentationTests : IDisposable
 
     [GeneratedRegex("```yaml\n(version: 1\n.*?)```", RegexOptions.Singleline)]
     private static partial Regex YamlBlock();
+
+    [GeneratedRegex("```yaml\n(ca:.*?)```", RegexOptions.Singleline)]
+    private static partial Regex CaBlock();
 
     [GeneratedRegex(@"\$ fairlead-gateway policy explain (\S+) (\S+)\n((?:(?!\$ |```).*\n)+)")]
     private static partial Regex Explained();

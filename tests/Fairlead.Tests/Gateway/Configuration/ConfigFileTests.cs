@@ -57,7 +57,7 @@ public sealed class ConfigFileTests : IDisposable
 
         Assert.Equal(new IPEndPoint(IPAddress.Loopback, 8080), options.Listen.EndPoint);
         Assert.False(options.Listen.IsHttps);
-        Assert.Equal((_folder["state/ca"], _folder["state/audit.jsonl"]), (options.CaDirectory, options.AuditFile));
+        Assert.Equal((_folder["state/ca"], _folder["state/audit.jsonl"]), (options.Ca.Directory, options.AuditFile));
         Assert.Equal(["one", "two"], options.Sessions.Select(s => s.Id));
         Assert.Equal(SessionRegistry.HashOf("FAKE-token-2"), options.Sessions[1].TokenHash);
         Assert.Equal(["default", "loose"], options.Sessions.Select(s => s.Policy.Name));
@@ -109,7 +109,7 @@ public sealed class ConfigFileTests : IDisposable
         { "listen: http://127.0.0.1:8080", "listen:", "2:8", "listen: expected a text, got nothing" },
         { "listen: http://127.0.0.1:8080", "listen: ~", "2:9", "listen: expected a text, got nothing" },
         { "ca: { directory: state/ca }", "ca: state/ca", "3:5", "ca: expected a mapping (key: value), got a text" },
-        { "ca: { directory: state/ca }", "ca: { dir: state/ca }", "3:7", "ca.dir: unknown key 'dir'; did you mean 'directory'?" },
+        { "ca: { directory: state/ca }", "ca: { directry: state/ca }", "3:7", "ca.directry: unknown key 'directry'; did you mean 'directory'?" },
         { "ca: { directory: state/ca }", "ca: { directory: \"a\\0b\" }", "3:18", "ca.directory: expected a path, got 'a\\u0000b'" },
         { "from: env, name: FAIRLEAD_TEST_KEY", "from: environment, name: FAIRLEAD_TEST_KEY", "5:16", "secrets.key.from: expected env or file, got 'environment'; did you mean " },
         { "name: FAIRLEAD_TEST_KEY", "path: pass.txt", "5:27", "secrets.key.path: 'path' is for 'from: file'" },
@@ -166,6 +166,58 @@ public sealed class ConfigFileTests : IDisposable
         { "bare.test: 127.0.0.1", "\"*.test\": 127.0.0.1", "21:84", "upstream.resolve.*.test: expected letters, digits" },
         { "bare.test: 127.0.0.1", "api.TEST: 127.0.0.1", "21:84", "upstream.resolve.api.TEST: 'api.test' is there twice" },
     };
+
+    /// <summary>What <c>ca</c> is in place of the good one, where the error is, and what it says.</summary>
+    public static TheoryData<string, string, string> BrokenCa => new()
+    {
+        { "{ directory: x, permitted_names: [] }", "3:38", "ca.permitted_names: it names nothing, so the CA could sign nothing" },
+        { "{ directory: x, permitted_names: a.test }", "3:38", "ca.permitted_names: expected a list, got a text" },
+        { "{ directory: x, permitted_names: [a.test, \"*.b.test\"] }", "3:47", "ca.permitted_names[1]: expected a name, which stands for all below it too, such as example.com, or an address or network, such as 192.0.2.0/24; got '*.b.test'" },
+        { "{ directory: x, per_session: yes }", "3:34", "ca.per_session: expected true or false, got 'yes'" },
+        { "{ directory: x, certificate: pass.txt }", "3:34", "ca.certificate: 'certificate' is for a CA whose key is with a 'signer'" },
+        { "{ directory: x, next: {} }", "3:27", "ca.next: 'next' is for a CA whose key is with a 'signer'" },
+        { "{ per_session: true }", "3:5", "ca: 'directory' is missing" },
+        { "{ signer: { exec: [true] } }", "3:5", "ca: 'certificate' is missing" },
+        { "{ directory: x, certificate: pass.txt, signer: { exec: [true] } }", "3:18", "ca.directory: 'directory' is for a CA whose key is in the directory" },
+        { "{ per_session: true, certificate: pass.txt, signer: { exec: [true] } }", "3:20", "ca.per_session: 'per_session' is for a CA whose key is in the directory" },
+        { "{ certificate: none.pem, signer: { exec: [true] } }", "3:20", "ca.certificate: the file " },
+        { "{ certificate: pass.txt, signer: { exec: [] } }", "3:46", "ca.signer.exec: it names no program" },
+        { "{ certificate: pass.txt, signer: { exec: sign } }", "3:46", "ca.signer.exec: expected a list, got a text" },
+        { "{ certificate: pass.txt, signer: { exec: [./nowhere] } }", "3:47", "ca.signer.exec[0]: the file " },
+        { "{ certificate: pass.txt, signer: { exec: [sign], input: hash } }", "3:61", "ca.signer.input: expected message or digest, got 'hash'" },
+        { "{ certificate: pass.txt, signer: { command: [sign] } }", "3:40", "ca.signer.command: unknown key 'command'" },
+        { "{ certificate: pass.txt, signer: { exec: [sign] }, next: { certificate: pass.txt, signer: { exec: [sign] } } }", "3:62", "ca.next: 'leaves_from' is missing" },
+        { "{ certificate: pass.txt, signer: { exec: [sign] }, next: { certificate: pass.txt, signer: { exec: [sign] }, leaves_from: soon } }", "3:126", "ca.next.leaves_from: expected a moment such as 2027-01-31T08:00:00Z, got 'soon'" },
+    };
+
+    [Theory]
+    [MemberData(nameof(BrokenCa), DisableDiscoveryEnumeration = true)]
+    public void A_ca_that_cannot_be_is_refused_with_place_and_reason(string ca, string place, string said)
+    {
+        var message = Refusal(Good.Replace("{ directory: state/ca }", ca, StringComparison.Ordinal));
+
+        Assert.True(message.Split('\n').Any(line => line.StartsWith($"{_folder["fairlead.yaml"]}:{place}: ", StringComparison.Ordinal) && line.Contains(said, StringComparison.Ordinal)), message);
+    }
+
+    [Fact]
+    public void A_ca_may_be_for_some_names_or_for_each_session_or_with_a_signer()
+    {
+        var directory = Load(Good.Replace("{ directory: state/ca }", "{ directory: x, permitted_names: [B.test., a.test, 192.0.2.0/24], per_session: true }", StringComparison.Ordinal)).Ca;
+        _folder.Write("sign.sh", "");
+        var signer = Load(Good.Replace(
+            "{ directory: state/ca }",
+            "{ certificate: roots.pem, signer: { exec: [./sign.sh, a], input: digest }, next: { certificate: pass.txt, signer: { exec: [openssl] }, leaves_from: \"2027-01-31T09:00:00+01:00\" } }",
+            StringComparison.Ordinal)).Ca;
+
+        Assert.Equal((_folder["x"], "a.test, b.test, fairlead.test, 192.0.2.0/24", true), (directory.Directory, directory.Permitted!.Text, directory.PerSession));
+        Assert.Equal([_folder["roots.pem"], _folder["pass.txt"]], signer.Held.Select(h => h.CertificateFile));
+        Assert.Equal([_folder["sign.sh"], "a"], signer.Held[0].Command);
+        Assert.Equal([true, false], signer.Held.Select(h => h.WantsDigest));
+        Assert.Equal([DateTimeOffset.MinValue, new DateTimeOffset(2027, 1, 31, 8, 0, 0, TimeSpan.Zero)], signer.Held.Select(h => h.LeavesFrom));
+        Assert.Equal(["FAIRLEAD_TEST_KEY", "FAIRLEAD_TEST_TOKEN"], signer.Held[0].HiddenVariables);
+        Assert.False(signer.IsSameAs(directory));
+        Assert.True(signer.IsSameAs(signer with { }));
+    }
 
     [Theory]
     [MemberData(nameof(Broken), DisableDiscoveryEnumeration = true)]

@@ -49,7 +49,7 @@ public sealed class CredentialTests
         var options = new GatewayOptions
         {
             Listen = new(new IPEndPoint(IPAddress.Loopback, 0), "", null, null),
-            CaDirectory = "ca",
+            Ca = new() { Directory = "ca" },
             AuditFile = "audit",
             SessionSet = new SessionSet([session]),
         };

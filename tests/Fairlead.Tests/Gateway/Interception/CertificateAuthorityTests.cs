@@ -3,6 +3,7 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Fairlead.Gateway.Interception;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Fairlead.Tests.Gateway.Interception;
 
@@ -24,11 +25,11 @@ public sealed class CertificateAuthorityTests : IDisposable
     [Fact]
     public void The_key_is_for_the_owner_alone()
     {
-        using var authority = CertificateAuthority.OpenOrCreate(Ca, _time);
+        var authority = Open();
 
         Assert.Equal(Owner | UnixFileMode.UserExecute, File.GetUnixFileMode(Ca));
         Assert.Equal(Owner, File.GetUnixFileMode(KeyFile));
-        Assert.Equal(["ca.key", "ca.pem"], Directory.GetFiles(Ca).Select(Path.GetFileName).Order());
+        Assert.Equal(["ca.key", "ca.lock", "ca.pem"], Directory.GetFiles(Ca).Select(Path.GetFileName).Order());
         Assert.DoesNotContain("PRIVATE", authority.RootPem, StringComparison.Ordinal);
         Assert.DoesNotContain("PRIVATE", File.ReadAllText(CertificateFile), StringComparison.Ordinal);
     }
@@ -70,12 +71,12 @@ public sealed class CertificateAuthorityTests : IDisposable
 
     [Fact]
     public void Two_authorities_differ() => Assert.NotEqual(
-        RootOf(Open()).Subject, RootOf(CertificateAuthority.OpenOrCreate(_folder["other"], _time)).Subject);
+        RootOf(Open()).Subject, RootOf(OpenIn("other")).Subject);
 
     [Fact]
     public void A_certificate_without_its_key_is_refused()
     {
-        Open().Dispose();
+        Open();
         File.Delete(KeyFile);
 
         Assert.Contains("has no ca.key beside it", Refusal(), StringComparison.Ordinal);
@@ -89,7 +90,7 @@ public sealed class CertificateAuthorityTests : IDisposable
     [InlineData(UnixFileMode.OtherExecute)]
     public void A_key_that_others_can_touch_is_refused(UnixFileMode more)
     {
-        Open().Dispose();
+        Open();
         File.SetUnixFileMode(KeyFile, Owner | more);
 
         Assert.Contains("expected mode 0600", Refusal(), StringComparison.Ordinal);
@@ -98,8 +99,8 @@ public sealed class CertificateAuthorityTests : IDisposable
     [Fact]
     public void A_certificate_of_another_key_is_refused()
     {
-        Open().Dispose();
-        CertificateAuthority.OpenOrCreate(_folder["other"], _time).Dispose();
+        Open();
+        OpenIn("other");
         File.Copy(Path.Combine(_folder["other"], "ca.key"), KeyFile, overwrite: true);
 
         Assert.Contains("the certificate of the key beside it", Refusal(), StringComparison.Ordinal);
@@ -114,7 +115,7 @@ public sealed class CertificateAuthorityTests : IDisposable
     [InlineData("public")]
     public void A_key_of_another_kind_is_refused(string content)
     {
-        Open().Dispose();
+        Open();
         File.Delete(CertificateFile);
         using var rsa = RSA.Create(2048);
         using var p384 = ECDsa.Create(ECCurve.NamedCurves.nistP384);
@@ -136,7 +137,7 @@ public sealed class CertificateAuthorityTests : IDisposable
     [InlineData("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")]
     public void A_torn_certificate_is_refused(string content)
     {
-        Open().Dispose();
+        Open();
         File.WriteAllText(CertificateFile, content);
 
         Assert.Contains("expected in", Refusal(), StringComparison.Ordinal);
@@ -162,10 +163,10 @@ public sealed class CertificateAuthorityTests : IDisposable
     [InlineData("xn--.test", null)]
     [InlineData("xn--zzzzzzzz99999.test", null)]
     [InlineData("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.test", null)]
-    public void A_leaf_is_for_one_name_and_a_day(string host, string? address)
+    public async Task A_leaf_is_for_one_name_and_a_day(string host, string? address)
     {
-        using var authority = Open();
-        using var leaf = authority.Issue(host, address is null ? null : IPAddress.Parse(address));
+        var authority = Open();
+        using var leaf = await IssueAsync(authority, host, address is null ? null : IPAddress.Parse(address));
 
         var names = Assert.Single(leaf.Extensions.OfType<X509SubjectAlternativeNameExtension>());
         Assert.Equal(address is null ? [host] : [], names.EnumerateDnsNames());
@@ -181,10 +182,10 @@ public sealed class CertificateAuthorityTests : IDisposable
     }
 
     [Fact]
-    public void A_leaf_holds_against_the_root()
+    public async Task A_leaf_holds_against_the_root()
     {
-        using var authority = CertificateAuthority.OpenOrCreate(Ca, TimeProvider.System);
-        using var leaf = authority.Issue("api.test", null);
+        var authority = CertificateAuthority.OpenOrCreate(Ca, null, TimeProvider.System, NullLogger.Instance);
+        using var leaf = await IssueAsync(authority, "api.test");
         using var chain = new X509Chain();
         chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
         chain.ChainPolicy.CustomTrustStore.Add(RootOf(authority));
@@ -199,8 +200,8 @@ public sealed class CertificateAuthorityTests : IDisposable
     [Fact]
     public async Task Openssl_agrees_and_is_strict_about_it()
     {
-        using var authority = CertificateAuthority.OpenOrCreate(Ca, TimeProvider.System);
-        using var leaf = authority.Issue("api.test", null);
+        var authority = CertificateAuthority.OpenOrCreate(Ca, null, TimeProvider.System, NullLogger.Instance);
+        using var leaf = await IssueAsync(authority, "api.test");
         var leafFile = _folder.Write("leaf.pem", leaf.ExportCertificatePem());
         Process process;
         try
@@ -226,12 +227,12 @@ public sealed class CertificateAuthorityTests : IDisposable
     }
 
     [Fact]
-    public void A_leaf_never_outlives_the_root()
+    public async Task A_leaf_never_outlives_the_root()
     {
-        using var authority = Open();
+        var authority = Open();
         _time.Advance(TimeSpan.FromDays(365) - TimeSpan.FromHours(3));
 
-        using var leaf = authority.Issue("api.test", null);
+        using var leaf = await IssueAsync(authority, "api.test");
 
         Assert.Equal(RootOf(authority).NotAfter, leaf.NotAfter);
     }
@@ -247,9 +248,13 @@ public sealed class CertificateAuthorityTests : IDisposable
         Assert.Equal(_time.GetUtcNow().AddDays(365), root.NotAfter.ToUniversalTime());
     }
 
-    private CertificateAuthority Open() => CertificateAuthority.OpenOrCreate(Ca, _time);
+    private CertificateAuthority Open() => OpenIn("ca");
 
-    private string Refusal() => Assert.Throws<InvalidDataException>(Open).Message;
+    private CertificateAuthority OpenIn(string folder) => CertificateAuthority.OpenOrCreate(_folder[folder], null, _time, NullLogger.Instance);
+
+    private static Task<X509Certificate2> IssueAsync(CertificateAuthority authority, string host, IPAddress? address = null) => authority.IssueAsync(authority.Signing, host, address);
+
+    private string Refusal() => Assert.Throws<InvalidDataException>((Func<object>)Open).Message;
 
     private static X509Certificate2 RootOf(CertificateAuthority authority) => X509Certificate2.CreateFromPem(authority.RootPem);
 

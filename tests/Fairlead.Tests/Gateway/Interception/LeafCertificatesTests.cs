@@ -1,6 +1,7 @@
 using System.Net.Security;
 using Fairlead.Gateway.Interception;
 using Fairlead.Wire;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Fairlead.Tests.Gateway.Interception;
 
@@ -8,20 +9,16 @@ public sealed class LeafCertificatesTests : IDisposable
 {
     private readonly TempFolder _folder = new();
     private readonly FakeTimeProvider _time = new();
-    private readonly CertificateAuthority _authority;
+    private readonly CertificateAuthorities _authorities;
     private readonly LeafCertificates _leaves;
 
     public LeafCertificatesTests()
     {
-        _authority = CertificateAuthority.OpenOrCreate(_folder["ca"], _time);
-        _leaves = new LeafCertificates(_authority, _time);
+        _authorities = new CertificateAuthorities(new CaOptions { Directory = _folder["ca"] }, _time, NullLogger.Instance);
+        _leaves = new LeafCertificates(_authorities, _time, NullLogger.Instance);
     }
 
-    public void Dispose()
-    {
-        _authority.Dispose();
-        _folder.Dispose();
-    }
+    public void Dispose() => _folder.Dispose();
 
     [Fact]
     public void A_host_has_one_context_whatever_the_port()
@@ -75,6 +72,67 @@ public sealed class LeafCertificatesTests : IDisposable
         Assert.NotSame(gone, For("gone.test"));
     }
 
-    private SslStreamCertificateContext For(string host, int port = 443) =>
-        HostPort.TryCreate(host, port, out var destination, out _) ? _leaves.For(destination) : throw new ArgumentException(host, nameof(host));
+    [Fact]
+    public void Ten_thousand_hosts_that_policy_never_allows_take_nobodys_place()
+    {
+        var allowed = For("api.test");
+        var refused = 0;
+        for (var i = 0; i < 10_000; i++)
+        {
+            _time.Advance(TimeSpan.FromMilliseconds(100));
+            if (ForRefused($"h{i}.test") is null) refused++;
+        }
+
+        Assert.Equal(0, refused);
+        Assert.Same(allowed, For("api.test"));
+        Assert.Equal(1 + LeafCertificates.CapacityForRefused, _leaves.Count);
+    }
+
+    [Fact]
+    public void A_session_that_asks_for_many_such_hosts_at_once_waits_and_no_other_does()
+    {
+        for (var i = 0; i < MintingLimit.AtOnce; i++) Assert.NotNull(ForRefused($"h{i}.test"));
+
+        Assert.Null(ForRefused("more.test"));
+        Assert.NotNull(ForRefused("h7.test"));
+        Assert.NotNull(For("api.test"));
+        Assert.NotNull(ForRefused("more.test", session: "s2"));
+        _time.Advance(TimeSpan.FromSeconds(1));
+        for (var i = 0; i < MintingLimit.PerSecond; i++) Assert.NotNull(ForRefused($"later{i}.test"));
+        Assert.Null(ForRefused("again.test"));
+    }
+
+    [Fact]
+    public void After_a_rotation_no_leaf_of_the_old_root_is_handed_out()
+    {
+        var (one, other) = (For("api.test"), ForRefused("other.test")!);
+        new CaDirectory(_folder["ca"], _time).Rotate(TimeSpan.FromHours(1), null);
+        _authorities.Look();
+        Assert.Same(one, For("api.test"));
+        Assert.Same(other, ForRefused("other.test"));
+
+        _time.Advance(TimeSpan.FromHours(1));
+        _authorities.Look();
+
+        Assert.NotEqual(one.TargetCertificate.IssuerName.Name, For("api.test").TargetCertificate.IssuerName.Name);
+        Assert.NotEqual(one.TargetCertificate.IssuerName.Name, ForRefused("other.test")!.TargetCertificate.IssuerName.Name);
+        Assert.Same(For("api.test"), For("api.test"));
+    }
+
+    private SslStreamCertificateContext For(string host, int port = 443) => _leaves.ForAsync(Destination(host, port), "s1", couldBeAllowed: true).GetAwaiter().GetResult();
+
+    private SslStreamCertificateContext? ForRefused(string host, string session = "s1")
+    {
+        try
+        {
+            return _leaves.ForAsync(Destination(host, 443), session, couldBeAllowed: false).GetAwaiter().GetResult();
+        }
+        catch (LeafRefusedException)
+        {
+            return null;
+        }
+    }
+
+    private static HostPort Destination(string host, int port) =>
+        HostPort.TryCreate(host, port, out var destination, out _) ? destination : throw new ArgumentException(host, nameof(host));
 }

@@ -27,6 +27,37 @@ public sealed class RuleIndexTests
     });
 
     [Fact]
+    public void Where_a_policy_could_allow_nothing_no_request_passes() => Seeded.Check(400, random =>
+    {
+        var mode = Pick(random, [PolicyMode.Enforce, PolicyMode.Enforce, PolicyMode.Observe, PolicyMode.Open]);
+        var fallback = Pick(random, [Verdict.Deny, Verdict.Deny, Verdict.Allow]);
+        Rule[] rules = [.. Enumerable.Range(0, random.Next(1, 8)).Select(_ => RandomRule(random))];
+        var policy = new RuleSet("p", mode, fallback, rules);
+        foreach (var host in Hosts)
+        {
+            var couldAllow = policy.CouldAllow(DestinationOf(host));
+            string[] paths = ["/", .. Enumerable.Range(0, 20).Select(_ => "/" + string.Join('/', Enumerable.Range(0, random.Next(1, 5)).Select(_ => Pick(random, Segments))))];
+
+            // Nothing that it calls closed is open. The other way round it may be too careful: rules that deny can cover one that allows.
+            if (!couldAllow) Assert.All(paths, path => Assert.False(policy.Decide(new RequestFacts("GET", DestinationOf(host), path)).LetsPass));
+            if (mode != PolicyMode.Enforce) Assert.True(couldAllow);
+            if (rules.All(r => r.Verdict == Verdict.Allow)) Assert.Equal(mode != PolicyMode.Enforce || fallback == Verdict.Allow || rules.Any(r => r.Hosts.Any(h => h.Matches(DestinationOf(host)))), couldAllow);
+        }
+    });
+
+    [Theory]
+    [InlineData("allow GET *.a.test/v1/**", "b.a.test", true)]
+    [InlineData("allow GET *.a.test/v1/**", "a.test", false)]
+    [InlineData("allow GET *.a.test/v1/**", "b.a.test:8443", false)]
+    [InlineData("allow GET **.a.test; deny * b.a.test", "b.a.test", false)]
+    [InlineData("allow GET **.a.test; deny POST b.a.test", "b.a.test", true)]
+    [InlineData("allow GET **.a.test; deny * b.a.test/x/**", "b.a.test", true)]
+    [InlineData("allow * **", "192.0.2.1", true)]
+    [InlineData("allow * *.test", "192.0.2.1", false)]
+    public void A_host_is_closed_when_nothing_allows_it_or_everything_is_denied(string rules, string host, bool couldAllow) =>
+        Assert.Equal(couldAllow, Edge.PolicyOf(rules.Split("; ")).CouldAllow(DestinationOf(host)));
+
+    [Fact]
     public void A_decision_about_a_plain_path_allocates_nothing()
     {
         var policy = Edge.PolicyOf([.. Enumerable.Range(0, 1000).Select(i => $"allow GET h{i}.test/v1/**"), "deny * **.test/secret/**", "allow GET *.b.test/x/*/y"]);
