@@ -37,8 +37,9 @@ internal static class GatewayConfig
               default:
                 mode: enforce
                 default: deny
-                rules:
             """);
+        foreach (var line in options.Policy) text.AppendLine(CultureInfo.InvariantCulture, $"    {line}");
+        text.AppendLine("    rules:");
         foreach (var rule in Rules.Concat(options.Rules)) text.AppendLine(CultureInfo.InvariantCulture, $"      - {rule}");
         text.AppendLine("""
             sessions:
@@ -47,8 +48,9 @@ internal static class GatewayConfig
             audit: { file: ./state/audit.jsonl }
             upstream:
               extra_ca: ./state/origin-ca.pem
-              resolve:
             """);
+        foreach (var line in options.Upstream) text.AppendLine(CultureInfo.InvariantCulture, $"  {line}");
+        text.AppendLine("  resolve:");
         foreach (var name in OriginCertificates.AllNames) text.AppendLine(CultureInfo.InvariantCulture, $"    \"{name}\": \"{origin.Address}:{origin.Port}\"");
         // Nothing listens on port 1.
         text.AppendLine("    dead.test: \"127.0.0.1:1\"");

@@ -15,6 +15,12 @@ internal sealed record SiteOptions
     /// <summary>Rules after the usual ones.</summary>
     public IReadOnlyList<string> Rules { get; init; } = [];
 
+    /// <summary>Keys of the policy beside its rules, a line each.</summary>
+    public IReadOnlyList<string> Policy { get; init; } = [];
+
+    /// <summary>Keys of the section <c>upstream</c> beside its roots and names, a line each.</summary>
+    public IReadOnlyList<string> Upstream { get; init; } = [];
+
     /// <summary>Names beside the origin's own, with the address that answers for them.</summary>
     public IReadOnlyDictionary<string, string> Resolve { get; init; } = new Dictionary<string, string>();
 
