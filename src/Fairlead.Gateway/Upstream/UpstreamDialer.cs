@@ -13,6 +13,7 @@ namespace Fairlead.Gateway.Upstream;
 internal sealed class UpstreamDialer(UpstreamOptions options, OwnListeners own, TimeProvider time)
 {
     private readonly ConnectionRace _race = new(time);
+    private readonly NameLookup _names = new();
 
     /// <summary>True when a literal address may be dialled; names are judged when they are resolved.</summary>
     public bool MayDial(HostPort destination, AddressExceptions exceptions, out string? reason)
@@ -98,7 +99,7 @@ internal sealed class UpstreamDialer(UpstreamOptions options, OwnListeners own, 
         limit.CancelAfter(options.ResolveTimeout);
         try
         {
-            var addresses = await Dns.GetHostAddressesAsync(name, limit.Token);
+            var addresses = await _names.ResolveAsync(name, limit.Token);
             return addresses.Length > 0 ? addresses : throw new UpstreamException(UpstreamFailure.Dns, $"DNS has no address for {shown}");
         }
         catch (SocketException e)

@@ -38,10 +38,10 @@ internal static class GatewayConfig
               default:
                 mode: enforce
                 default: deny
-                rules:
             """);
+        foreach (var line in options.Policy) text.AppendLine(CultureInfo.InvariantCulture, $"    {line}");
+        text.AppendLine("    rules:");
         foreach (var rule in (options.UsualRules ?? Rules).Concat(options.Rules)) text.AppendLine(CultureInfo.InvariantCulture, $"      - {rule}");
-        if (options.Presets.Count > 0) text.AppendLine(CultureInfo.InvariantCulture, $"    presets: [{string.Join(", ", options.Presets)}]");
         text.AppendLine("""
             sessions:
               - { id: demo, token: { from: env, name: FAIRLEAD_TOKEN }, policy: default, credentials: [datadog, github, tools] }
@@ -53,8 +53,9 @@ internal static class GatewayConfig
             audit: { file: ./state/audit.jsonl }
             upstream:
               extra_ca: ./state/origin-ca.pem
-              resolve:
             """);
+        foreach (var line in options.Upstream) text.AppendLine(CultureInfo.InvariantCulture, $"  {line}");
+        text.AppendLine("  resolve:");
         foreach (var name in OriginCertificates.AllNames) text.AppendLine(CultureInfo.InvariantCulture, $"    \"{name}\": \"{origin.Address}:{origin.Port}\"");
         // Nothing listens on port 1.
         text.AppendLine("    dead.test: \"127.0.0.1:1\"");

@@ -70,8 +70,23 @@ internal sealed class NetworkNamespace : IAsyncDisposable
         return await running.WaitAsync(Limits.Token());
     }
 
-    /// <summary>A socket of this process that listens in here: a socket stays where the thread that made it was.</summary>
+    /// <summary>Gives an address to loopback in here, a public one say.</summary>
+    public async Task AddAddressAsync(string address) =>
+        (await IpAsync("-n", Name, "address", "add", address.Contains(':', StringComparison.Ordinal) ? $"{address}/128" : $"{address}/32", "dev", "lo")).Succeeded();
+
+    /// <summary>Makes its programs ask a name server.</summary>
+    public void UseNameServer(IPAddress address) => File.WriteAllText(Path.Combine(EtcFolder, "resolv.conf"), $"nameserver {address}\n");
+
+    /// <summary>A socket of this process that listens in here.</summary>
     public Socket Listen(IPEndPoint endPoint)
+    {
+        var socket = Bind(endPoint, SocketType.Stream);
+        socket.Listen();
+        return socket;
+    }
+
+    /// <summary>A socket of this process in here: a socket stays where the thread that made it was.</summary>
+    public Socket Bind(IPEndPoint endPoint, SocketType type)
     {
         Socket? socket = null;
         Exception? failure = null;
@@ -81,9 +96,8 @@ internal sealed class NetworkNamespace : IAsyncDisposable
             {
                 using var place = File.OpenHandle($"/run/netns/{Name}");
                 if (SetNs(place, CloneNewNet) != 0) throw new Win32Exception();
-                socket = new Socket(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+                socket = new Socket(endPoint.AddressFamily, type, type == SocketType.Stream ? ProtocolType.Tcp : ProtocolType.Udp);
                 socket.Bind(endPoint);
-                socket.Listen();
             }
             catch (Exception e) when (e is IOException or Win32Exception or SocketException)
             {
@@ -93,7 +107,7 @@ internal sealed class NetworkNamespace : IAsyncDisposable
         // The thread ends in the other namespace, and nothing else ever runs on it.
         thread.Start();
         thread.Join();
-        return failure is null ? socket! : throw new IOException($"expected to listen on {endPoint} in {Name}", failure);
+        return failure is null ? socket! : throw new IOException($"expected to bind {endPoint} in {Name}", failure);
     }
 
     /// <summary>Waits until a program in here listens on a port.</summary>

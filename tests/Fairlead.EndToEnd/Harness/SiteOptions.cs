@@ -18,9 +18,6 @@ internal sealed record SiteOptions
     /// <summary>Rules after the usual ones.</summary>
     public IReadOnlyList<string> Rules { get; init; } = [];
 
-    /// <summary>Presets of the policy.</summary>
-    public IReadOnlyList<string> Presets { get; init; } = [];
-
     /// <summary>Entries of <c>sessions</c> after the usual two.</summary>
     public IReadOnlyList<string> Sessions { get; init; } = [];
 
@@ -29,6 +26,12 @@ internal sealed record SiteOptions
 
     /// <summary>Files of the site's folder, written before the gateway starts.</summary>
     public IReadOnlyDictionary<string, string> Files { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Keys of the policy beside its rules, a line each.</summary>
+    public IReadOnlyList<string> Policy { get; init; } = [];
+
+    /// <summary>Keys of the section <c>upstream</c> beside its roots and names, a line each.</summary>
+    public IReadOnlyList<string> Upstream { get; init; } = [];
 
     /// <summary>Names beside the origin's own, with the address that answers for them.</summary>
     public IReadOnlyDictionary<string, string> Resolve { get; init; } = new Dictionary<string, string>();

@@ -1,6 +1,6 @@
 namespace Fairlead.EndToEnd.Harness;
 
-/// <summary>An egress proxy as companies run it: Squid on port 3128, that lets CONNECT through to the gateway's name and nowhere else.</summary>
+/// <summary>An egress proxy as companies run it: Squid on port 3128, that lets CONNECT through to the gateway's name, or to others that are named, and nowhere else.</summary>
 internal sealed class SquidProcess : IAsyncDisposable
 {
     public const int Port = 3128;
@@ -16,12 +16,14 @@ internal sealed class SquidProcess : IAsyncDisposable
     /// <param name="names">Its hosts file: the only names it knows.</param>
     /// <param name="wantsCredentials">Whether it answers 407 to who does not give <see cref="User"/> and <see cref="Password"/>.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    public static async Task<SquidProcess> StartAsync(NetworkNamespace place, string names, bool wantsCredentials, CancellationToken cancellationToken)
+    /// <param name="allowed">The names that it lets CONNECT through to, blanks between them.</param>
+    public static async Task<SquidProcess> StartAsync(
+        NetworkNamespace place, string names, bool wantsCredentials, CancellationToken cancellationToken, string allowed = Topology.GatewayHost)
     {
         var squid = new SquidProcess();
         try
         {
-            await squid.StartAsync(place, await squid.ConfigureAsync(names, wantsCredentials), cancellationToken);
+            await squid.StartAsync(place, await squid.ConfigureAsync(names, wantsCredentials, allowed), cancellationToken);
             return squid;
         }
         catch
@@ -47,7 +49,7 @@ internal sealed class SquidProcess : IAsyncDisposable
         await place.WaitForPortAsync(Port, _program, cancellationToken);
     }
 
-    private async Task<string> ConfigureAsync(string names, bool wantsCredentials)
+    private async Task<string> ConfigureAsync(string names, bool wantsCredentials, string allowed)
     {
         var home = _folder.Path;
         return _folder.Write("squid.conf", $"""
@@ -63,10 +65,10 @@ internal sealed class SquidProcess : IAsyncDisposable
             pinger_enable off
             shutdown_lifetime 0 seconds
             acl CONNECT method CONNECT
-            acl gateway dstdomain {Topology.GatewayHost}
+            acl allowed dstdomain {allowed}
             acl tls port 443
             {(wantsCredentials ? await WriteUsersAsync() : "")}
-            http_access allow CONNECT gateway tls
+            http_access allow CONNECT allowed tls
             http_access deny all
             """ + "\n");
     }

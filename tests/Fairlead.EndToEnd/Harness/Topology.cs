@@ -139,7 +139,7 @@ internal sealed class Topology : IAsyncDisposable
         {
             Prefix = Prefix,
             GatewayPort = 8080,
-            Presets = _options.Presets,
+            Policy = _options.Presets.Count == 0 ? [] : [$"presets: [{string.Join(", ", _options.Presets)}]"],
             Rules = [.. _options.Hosts.Where(host => !_options.Presets.Any(preset => preset.Contains($" {host} ", StringComparison.Ordinal))).Select(host => $"allow * {host}/**")],
             Resolve = _options.Hosts.ToDictionary(host => host, _ => string.Create(CultureInfo.InvariantCulture, $"{OriginAddress}:{Origin.Port}")),
         });

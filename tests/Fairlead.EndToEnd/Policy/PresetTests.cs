@@ -37,7 +37,7 @@ public sealed class PresetTests
     private static SiteOptions Options(string preset) => new()
     {
         UsualRules = ["allow * origin.test/**"],
-        Presets = [preset],
+        Policy = [$"presets: [{preset}]"],
     };
 
     private static Task<string> PostAsync(Site site, string body) => StatusAsync(site, "-X", "POST", "-H", "Content-Type: application/json", "-d", body, "https://api.github.com/graphql");
