@@ -26,9 +26,11 @@ internal sealed class RuleSet
         (Name, Mode, _rules) = (name, mode, rules);
         var text = string.Join('\n', [$"{mode} {fallback}", .. rules.Select(r => $"{r.Text}\t{string.Join(' ', r.Hosts.Select(h => h.Text))}")]);
         Hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)).AsSpan(0, 8));
-        (_denies, _allows) = (new RuleIndex(rules, r => r.Verdict == Verdict.Deny), new RuleIndex(rules, r => r.Verdict == Verdict.Allow));
-        _conditional = new RuleIndex(rules, r => r.Conditions.Count > 0, asksConditions: false);
-        _readsBody = new RuleIndex(rules, r => r.Conditions.Any(c => c.NeedsBody), asksConditions: false);
+        // To many servers /Admin is /admin: a rule that denies one denies both, a rule that allows one allows that one.
+        _denies = new RuleIndex(rules, r => r.Verdict == Verdict.Deny, ignoresCase: true);
+        _allows = new RuleIndex(rules, r => r.Verdict == Verdict.Allow);
+        _conditional = new RuleIndex(rules, r => r.Conditions.Count > 0, asksConditions: false, ignoresCase: true);
+        _readsBody = new RuleIndex(rules, r => r.Conditions.Any(c => c.NeedsBody), asksConditions: false, ignoresCase: true);
         // Made once: a decision about a plain path allocates nothing.
         _plain = [.. rules.Select(rule => Decided(rule.Verdict, rule.Text, $"A rule of policy '{name}' matches."))];
         _default = Decided(fallback, fallback == Verdict.Deny ? "default: deny" : "default: allow", $"No rule of policy '{name}' matches.");
