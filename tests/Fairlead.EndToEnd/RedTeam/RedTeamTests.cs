@@ -12,6 +12,9 @@ public sealed class RedTeamTests
         new ForeignNames(),
         new EvasivePaths(),
         new EvasiveBodies(),
+        new HostileAnswers(),
+        new StrayCredentials(),
+        new ForgedRecords(),
     ];
 
     public static TheoryData<string> Names => [.. s_all.Select(corpus => corpus.Name)];
