@@ -71,7 +71,16 @@ internal sealed class NetworkNamespace : IAsyncDisposable
     }
 
     /// <summary>A socket of this process that listens in here: a socket stays where the thread that made it was.</summary>
-    public Socket Listen(IPEndPoint endPoint)
+    public Socket Listen(IPEndPoint endPoint) => Make(() =>
+    {
+        var socket = new Socket(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        socket.Bind(endPoint);
+        socket.Listen();
+        return socket;
+    });
+
+    /// <summary>A socket of this process in here, as some code makes it.</summary>
+    public Socket Make(Func<Socket> make)
     {
         Socket? socket = null;
         Exception? failure = null;
@@ -81,9 +90,7 @@ internal sealed class NetworkNamespace : IAsyncDisposable
             {
                 using var place = File.OpenHandle($"/run/netns/{Name}");
                 if (SetNs(place, CloneNewNet) != 0) throw new Win32Exception();
-                socket = new Socket(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
-                socket.Bind(endPoint);
-                socket.Listen();
+                socket = make();
             }
             catch (Exception e) when (e is IOException or Win32Exception or SocketException)
             {
@@ -93,7 +100,7 @@ internal sealed class NetworkNamespace : IAsyncDisposable
         // The thread ends in the other namespace, and nothing else ever runs on it.
         thread.Start();
         thread.Join();
-        return failure is null ? socket! : throw new IOException($"expected to listen on {endPoint} in {Name}", failure);
+        return failure is null ? socket! : throw new IOException($"expected a socket in {Name}: {failure!.Message}", failure);
     }
 
     /// <summary>Waits until a program in here listens on a port.</summary>
@@ -134,6 +141,9 @@ internal sealed class NetworkNamespace : IAsyncDisposable
         var etc = Path.Combine("/etc/netns", name);
         if (Directory.Exists(etc)) Directory.Delete(etc, recursive: true);
     }
+
+    /// <summary>Runs <c>ip</c> on this namespace.</summary>
+    public async Task ConfigureAsync(string arguments) => (await IpAsync(["-n", Name, .. arguments.Split(' ')])).Succeeded();
 
     private static async Task<ToolResult> IpAsync(params string[] arguments)
     {

@@ -7,6 +7,7 @@ public sealed class RedTeamTests
 {
     private static readonly Corpus[] s_all =
     [
+        new ForbiddenTargets(),
         new SmuggledRequests(),
         new SmuggledStreams(),
         new ForeignNames(),
