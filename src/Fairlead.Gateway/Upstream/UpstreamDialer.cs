@@ -15,10 +15,12 @@ internal sealed class UpstreamDialer(UpstreamOptions options, TimeProvider time)
     // One address that swallows packets must not use up the time of the others.
     private static readonly TimeSpan PerAddress = TimeSpan.FromSeconds(3);
 
+    private readonly OwnAddresses _own = new(time);
+
     /// <summary>True when a literal address may be dialled; names are judged when they are resolved.</summary>
     public bool MayDial(HostPort destination, out string? reason)
     {
-        reason = destination.Address is null || options.Resolve.ContainsKey(destination.Host) ? null : AddressGuard.Refuses(destination.Address);
+        reason = destination.Address is null || options.Resolve.ContainsKey(destination.Host) ? null : Refuses(destination.Address);
         return reason is null;
     }
 
@@ -68,12 +70,14 @@ internal sealed class UpstreamDialer(UpstreamOptions options, TimeProvider time)
         // All answers are checked, not only the one that is dialled: a mixed answer is an attempt to slip one in.
         foreach (var address in addresses)
         {
-            if (AddressGuard.Refuses(address) is { } what)
+            if (Refuses(address) is { } what)
                 throw new UpstreamException(UpstreamFailure.AddressForbidden, $"{destination.Host} has the address {address}, which is {what} and may never be dialled");
         }
 
         return [.. addresses.Select(a => new IPEndPoint(a, destination.Port))];
     }
+
+    private string? Refuses(IPAddress address) => AddressGuard.Refuses(address) ?? (_own.Contains(address) ? "the gateway's own" : null);
 
     private async Task<Socket> ConnectAsync(HostPort destination, IPEndPoint[] addresses, CancellationToken cancellationToken)
     {

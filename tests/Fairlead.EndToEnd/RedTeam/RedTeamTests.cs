@@ -8,6 +8,8 @@ public sealed class RedTeamTests
     private static readonly Corpus[] s_all =
     [
         new ForbiddenTargets(),
+        new MalformedHeads(),
+        new HostileFrames(),
         new SmuggledRequests(),
         new SmuggledStreams(),
         new ForeignNames(),
@@ -16,6 +18,8 @@ public sealed class RedTeamTests
         new HostileAnswers(),
         new StrayCredentials(),
         new ForgedRecords(),
+        new BrokenConfigurations(),
+        new Floods(),
     ];
 
     public static TheoryData<string> Names => [.. s_all.Select(corpus => corpus.Name)];

@@ -30,7 +30,7 @@ internal sealed class StrayCredentials : Corpus
         {
             var relay = attack.Find("session") == "other" ? other : arena.Relay;
             await using var tls = await Attacker.OpenAsync(relay, Filled(attack, "connect", "vault.red.test:443"), Filled(attack, "sni", Vault));
-            answers[attack.Name] = tls is null ? "" : await Attacker.SendAsync(tls, Encoding.Latin1.GetBytes(Filled(attack, "send", "") .Replace("{CASE}", $"X-Case: {attack.Number}\r\n", StringComparison.Ordinal)));
+            answers[attack.Name] = tls is null ? "" : await Attacker.SendAsync(tls, Encoding.Latin1.GetBytes(Filled(attack, "send", "").Replace("{CASE}", $"X-Case: {attack.Number}\r\n", StringComparison.Ordinal)));
         });
         var status = await StatusAsync(arena.Relay);
         await arena.EndAsync();

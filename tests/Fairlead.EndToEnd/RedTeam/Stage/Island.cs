@@ -94,6 +94,8 @@ internal sealed class Island : IAsyncDisposable
         await _home.LinkAsync(_world, 77);
         await _home.ConfigureAsync("-6 address add fd00:77::1/64 dev link77 nodad");
         await _world.ConfigureAsync("-6 address add fd00:77::2/64 dev link77 nodad");
+        // A gateway may have a public address.
+        await _home.ConfigureAsync("address add 9.9.9.9/32 dev lo");
         await _home.ConfigureAsync("route add default via 198.18.77.2");
         await _home.ConfigureAsync("-6 route add default via fd00:77::2");
         // Every address is the world's own, but for the way back.
