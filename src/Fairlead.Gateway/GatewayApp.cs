@@ -29,7 +29,11 @@ internal sealed class GatewayApp : IAsyncDisposable
 {
     private const int PrSetDumpable = 4;
     private const long MaxAdminBodyBytes = 64 * 1024;
-    private const int LargestHeadBytes = 256 * 1024;
+    // Decoded. A head of HTTP/2 may be a thousandth of this on the wire, and a connection has a hundred at once.
+    private const int LargestHeadBytes = 64 * 1024;
+
+    // A head that takes longer is sent to hold a connection.
+    private static readonly TimeSpan HeadTimeout = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(10);
 
     private readonly WebApplication _outer;
@@ -193,6 +197,8 @@ internal sealed class GatewayApp : IAsyncDisposable
         // A workload that breaks HTTP or TLS is the audit's business, not the operator's log.
         // What a request of ours throws unforeseen, RequestHandler logs.
         logging.AddFilter("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Critical);
+        // It has a critical line for every frame behind one that was too many.
+        logging.AddFilter("Microsoft.AspNetCore.Server.Kestrel.Http2", LogLevel.None);
         // A start that fails is told once, by Program.
         logging.AddFilter("Microsoft.Extensions.Hosting", LogLevel.None);
         logging.AddSimpleConsole(o =>
@@ -210,7 +216,9 @@ internal sealed class GatewayApp : IAsyncDisposable
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = maxBodyBytes;
-            kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
+            kestrel.Limits.RequestHeadersTimeout = HeadTimeout;
+            // A relay asks once and goes, or upgrades.
+            kestrel.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(15);
             kestrel.Listen(listen.EndPoint, options =>
             {
                 options.Protocols = HttpProtocols.Http1;
@@ -233,7 +241,11 @@ internal sealed class GatewayApp : IAsyncDisposable
             kestrel.Limits.MaxRequestLineSize = 64 * 1024;
             kestrel.Limits.MaxRequestHeadersTotalSize = LargestHeadBytes;
             kestrel.Limits.MaxRequestHeaderCount = 200;
+            kestrel.Limits.RequestHeadersTimeout = HeadTimeout;
             kestrel.Limits.Http2.MaxRequestHeaderFieldSize = 64 * 1024;
+            // A peer that is gone without a word holds its streams until it misses a ping. One that is there may be silent for hours.
+            kestrel.Limits.Http2.KeepAlivePingDelay = TimeSpan.FromSeconds(60);
+            kestrel.Limits.Http2.KeepAlivePingTimeout = TimeSpan.FromSeconds(60);
             kestrel.Limits.Http2.InitialConnectionWindowSize = 4 * 1024 * 1024;
             kestrel.Limits.Http2.InitialStreamWindowSize = 1024 * 1024;
             // Header values are bytes to us: Latin-1 carries each of them through unchanged. (Targets must be ASCII: RequestTarget.)

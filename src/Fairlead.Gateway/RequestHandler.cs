@@ -90,8 +90,15 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
             return Refused(record, Outcome.BadRequest, 405, $"{record.Method} is not forwarded.", "Use another method; a tunnel within a tunnel cannot be inspected.");
         if (target is null)
             return Refused(record, Outcome.BadRequest, 400, "the target of the request is not a path of the destination.", "Ask for a path that begins with '/', in visible ASCII, without '#'.");
-        if (OverrideHeaders.FirstOrDefault(context.Request.Headers.ContainsKey) is { } overriding)
-            return Refused(record, Outcome.BadRequest, 400, $"the header {overriding} asks the upstream for another method or path than policy can judge.", "Send the request that is meant, without that header.");
+        if ((RequestHead.FirstOf(OverrideHeaders, context.Request) ?? target.OverridingParameter) is { } overriding)
+            return Refused(record, Outcome.BadRequest, 400, $"{overriding} asks the upstream for another method or path than policy can judge.", "Send the request that is meant, without that header or parameter.");
+
+        if (RequestHead.FaultOf(context.Request) is { } fault)
+        {
+            // Where a head has two readings, so have the bytes behind it.
+            if (!HttpProtocol.IsHttp2(context.Request.Protocol)) context.Response.Headers.Connection = "close";
+            return Refused(record, Outcome.BadRequest, 400, $"the head of the request is malformed: {fault}.", "Look at how the tool writes its requests.");
+        }
 
         if (SelfTestAnswer.IsFor(tunnel.Destination)) return await SelfTestAsync(context, record);
 
@@ -108,8 +115,8 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
         // 2. Decide.
         var details = new HttpRequestDetails(context.Request, target.PathAndQuery.Length > target.Path.Length + 1);
         var facts = new RequestFacts(record.Method, tunnel.Destination, target.Path, details);
-        if (tunnel.Session.Policy.NeedsBodyOf(facts) && await ReadBodyAsync(details, context) is { } fault)
-            return fault.StatusCode == StatusCodes.Status413PayloadTooLarge ? TooLarge(record, tunnel.Session.Limits.MaxBody ?? 0) : Refused(record, Outcome.BadRequest, 400, $"the body of the request is malformed: {fault.Message}", "Look at how the tool frames its body.");
+        if (tunnel.Session.Policy.NeedsBodyOf(facts) && await ReadBodyAsync(details, context) is { } broken)
+            return broken.StatusCode == StatusCodes.Status413PayloadTooLarge ? TooLarge(record, tunnel.Session.Limits.MaxBody ?? 0) : Refused(record, Outcome.BadRequest, 400, $"the body of the request is malformed: {broken.Message}", "Look at how the tool frames its body.");
         // Read once, and not before: the configuration that is in force now judges all of the request.
         var session = tunnel.Session;
         (record.Policy, record.PolicyHash) = (session.Policy.Name, session.Policy.Hash);

@@ -10,6 +10,14 @@ internal sealed record RequestTarget(string PathAndQuery, string Path, IReadOnly
 {
     private const int MaxQueryNames = 32;
 
+    // To some frameworks (Rails, Laravel, Symfony and others), or to a middleware of them, the method of a POST.
+    private static readonly string[] OverrideNames = ["_method", "x-http-method-override"];
+
+    /// <summary>The parameter of the query by which some servers take another method than the request's, or null.</summary>
+    public string? OverridingParameter => PathAndQuery.Length == Path.Length
+        ? null
+        : PathAndQuery[(Path.Length + 1)..].Split('&', ';').Select(p => Uri.UnescapeDataString(p.Split('=')[0])).FirstOrDefault(n => OverrideNames.Contains(n, StringComparer.OrdinalIgnoreCase));
+
     /// <summary>Reads origin-form and absolute-form (RFC 9112 §3.2); Kestrel checked that an absolute one agrees with Host.</summary>
     /// <param name="rawTarget">As sent.</param>
     /// <returns>Null for forms that name no resource of an origin (<c>*</c>, authority-form) and for what is no visible ASCII.</returns>
@@ -21,6 +29,8 @@ internal sealed record RequestTarget(string PathAndQuery, string Path, IReadOnly
             var authority = rawTarget.IndexOf("://", StringComparison.Ordinal);
             if (authority < 0) return null;
             var slash = rawTarget.AsSpan(authority + 3).IndexOfAny('/', '?');
+            // RFC 9110 §4.2.4: userinfo in an http(s) URI is an attempt to be read as another host.
+            if (rawTarget.AsSpan(authority + 3, slash < 0 ? rawTarget.Length - authority - 3 : slash).Contains('@')) return null;
             pathAndQuery = slash < 0 ? "/" : rawTarget[(authority + 3 + slash)..];
             if (pathAndQuery[0] == '?') pathAndQuery = "/" + pathAndQuery;
         }

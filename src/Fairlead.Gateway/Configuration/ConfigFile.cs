@@ -12,6 +12,8 @@ internal static class ConfigFile
     private const int MaxFileBytes = 4 * 1024 * 1024;
     private const int MaxDepth = 32;
 
+    private static readonly System.Buffers.SearchValues<char> ControlCharacters = System.Buffers.SearchValues.Create([.. Enumerable.Range(0, 32).Append(0x7f).Where(c => c is not ('\t' or '\n' or '\r')).Select(c => (char)c)]);
+
     /// <summary>Loads the file for a gateway that will run.</summary>
     /// <exception cref="ConfigException">The file cannot be read or does not load; the message lists every error with line and column.</exception>
     public static GatewayOptions Load(string path, LocalSession? local) => Load(path, new ConfigContext(DirectoryOf(path), local, isReview: false));
@@ -44,7 +46,7 @@ internal static class ConfigFile
         {
             if (new FileInfo(path).Length > MaxFileBytes) throw new ConfigException($"{path}: expected a file of at most {MaxFileBytes} bytes");
             var text = File.ReadAllText(path);
-            RequireShallow(path, text);
+            RequirePlain(path, text);
             var stream = new YamlStream();
             using var reader = new StringReader(text);
             stream.Load(reader);
@@ -70,14 +72,23 @@ internal static class ConfigFile
         }
     }
 
-    // What is nested deeper than any configuration would overflow the stack of whoever loads it, and no gateway survives that.
-    private static void RequireShallow(string path, string text)
+    // What is nested deeper than any configuration would overflow the stack of whoever loads it, and no gateway survives that. A tag would ask for a type that
+    // we do not make, and a control character (YAML 1.2, 5.1, forbids them) is passed over by one reader and ends the file for another.
+    private static void RequirePlain(string path, string text)
     {
+        if (text.AsSpan().IndexOfAny(ControlCharacters) is >= 0 and var at)
+        {
+            var before = text.AsSpan(0, at);
+            throw new ConfigException($"{path}:{before.Count('\n') + 1}:{at - before.LastIndexOf('\n')}: expected no control characters, got \\u{(int)text[at]:x4}");
+        }
+
         using var reader = new StringReader(text);
         var parser = new Parser(reader);
         for (var depth = 0; parser.MoveNext();)
         {
             depth += parser.Current!.NestingIncrease;
+            if (parser.Current is YamlDotNet.Core.Events.NodeEvent { Tag.IsEmpty: false } tagged)
+                throw new ConfigException($"{path}:{tagged.Start.Line}:{tagged.Start.Column}: expected no tag, got '{HostPort.Printable(tagged.Tag.Value)}'");
             if (depth > MaxDepth) throw new ConfigException($"{path}:{parser.Current.Start.Line}:{parser.Current.Start.Column}: expected at most {MaxDepth} levels of nesting");
         }
     }

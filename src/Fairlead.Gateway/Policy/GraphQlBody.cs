@@ -12,7 +12,13 @@ internal static class GraphQlBody
     public static IReadOnlyCollection<string>? OperationTypes(byte[] body, string? mediaType)
     {
         var types = new HashSet<string>();
-        if (mediaType == "application/graphql") return Add(System.Text.Encoding.UTF8.GetString(body), types) ? types : null;
+        if (mediaType == "application/graphql")
+        {
+            // Under this type, too, some servers take JSON when they see it. No document can be read as both.
+            var text = System.Text.Encoding.UTF8.GetString(body);
+            return text.AsSpan().TrimStart("{[, \t\r\n\ufeff") is not ['"', ..] && Add(text, types) ? types : null;
+        }
+
         if (!StrictJson.IsJson(mediaType)) return null;
         using var json = StrictJson.TryParse(body);
         if (json is null) return null;
@@ -32,8 +38,8 @@ internal static class GraphQlBody
             return message.ValueKind != JsonValueKind.Object || message.EnumerateObject().Any(m => m.Name switch
             {
                 "query" or "operationName" or "variables" => false,
-                "extensions" => m.Value.ValueKind == JsonValueKind.Object
-                    && m.Value.EnumerateObject().Any(e => e.Name.Contains("persisted", StringComparison.OrdinalIgnoreCase) || e.Name.Contains("document", StringComparison.OrdinalIgnoreCase)),
+                "extensions" => m.Value.ValueKind is not (JsonValueKind.Object or JsonValueKind.Null)
+                    || m.Value.ValueKind == JsonValueKind.Object && m.Value.EnumerateObject().Any(e => e.Name.Contains("persisted", StringComparison.OrdinalIgnoreCase) || e.Name.Contains("document", StringComparison.OrdinalIgnoreCase)),
                 _ => true,
             });
         }

@@ -45,7 +45,8 @@ internal sealed class PathPattern
     }
 
     /// <param name="path">A path that begins with '/'.</param>
-    public bool Matches(string path)
+    /// <param name="ignoresCase">True to take letters of either case for the same.</param>
+    public bool Matches(string path, bool ignoresCase = false)
     {
         // As below for characters: on a mismatch the last "**" takes one segment more, so no path makes this slow.
         int pattern = 0, start = 1, star = -1, mark = 0;
@@ -59,7 +60,7 @@ internal sealed class PathPattern
             }
 
             var end = EndOfSegment(path, start);
-            if (pattern < _segments.Length && MatchesSegment(_segments[pattern], path.AsSpan(start, end - start)))
+            if (pattern < _segments.Length && MatchesSegment(_segments[pattern], path.AsSpan(start, end - start), ignoresCase))
             {
                 (pattern, start) = (pattern + 1, end + 1);
                 continue;
@@ -80,14 +81,14 @@ internal sealed class PathPattern
         return slash < 0 ? path.Length : slash;
     }
 
-    private static bool MatchesSegment(ReadOnlySpan<char> pattern, ReadOnlySpan<char> segment)
+    private static bool MatchesSegment(ReadOnlySpan<char> pattern, ReadOnlySpan<char> segment, bool ignoresCase)
     {
         // The usual two-pointer match: on a mismatch the last '*' takes one character more. Linear in practice, never exponential.
         int p = 0, s = 0, star = -1, mark = 0;
         while (s < segment.Length)
         {
             if (p < pattern.Length && pattern[p] == '*') (star, mark, p) = (p, s, p + 1);
-            else if (p < pattern.Length && pattern[p] == segment[s]) (p, s) = (p + 1, s + 1);
+            else if (p < pattern.Length && (pattern[p] == segment[s] || (ignoresCase && char.ToLowerInvariant(pattern[p]) == char.ToLowerInvariant(segment[s])))) (p, s) = (p + 1, s + 1);
             else if (star >= 0) (p, mark, s) = (star + 1, mark + 1, mark + 1);
             else return false;
         }

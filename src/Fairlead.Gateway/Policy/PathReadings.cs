@@ -28,6 +28,13 @@ internal static class PathReadings
             // 2. As a server reads it that decodes so often before it splits, and 3. as one that decodes once more after it has split.
             readings.Add(current);
             AddResolved(readings, current);
+            // 4. As one that takes odd encodings of a character for the character.
+            if (OddEncodings.Fold(current) is { } folded)
+            {
+                readings.Add(folded);
+                AddResolved(readings, folded);
+            }
+
             var decoded = Decode(current, unreservedOnly: false);
             if (decoded == current) break;
             current = decoded;

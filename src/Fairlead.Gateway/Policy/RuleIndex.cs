@@ -12,16 +12,18 @@ internal sealed class RuleIndex
     private readonly Dictionary<string, PathNode> _exact = [];
     private readonly Dictionary<string, PathNode> _oneLabel = [];
     private readonly Dictionary<string, PathNode> _labels = [];
-    private readonly PathNode _any = new();
+    private readonly PathNode _any;
 
     private readonly bool _asksConditions;
+    private readonly bool _ignoresCase;
 
     /// <param name="rules">In the order of the policy.</param>
     /// <param name="isIndexed">Which of them are indexed.</param>
     /// <param name="asksConditions">False to find a rule whether or not its conditions hold.</param>
-    public RuleIndex(IReadOnlyList<Rule> rules, Func<Rule, bool> isIndexed, bool asksConditions = true)
+    /// <param name="ignoresCase">True to compare paths without regard to case, as many servers do.</param>
+    public RuleIndex(IReadOnlyList<Rule> rules, Func<Rule, bool> isIndexed, bool asksConditions = true, bool ignoresCase = false)
     {
-        _asksConditions = asksConditions;
+        (_asksConditions, _ignoresCase, _any) = (asksConditions, ignoresCase, new PathNode(ignoresCase));
         for (var i = 0; i < rules.Count; i++)
         {
             if (!isIndexed(rules[i])) continue;
@@ -60,12 +62,12 @@ internal sealed class RuleIndex
     {
         if (host.IsAnyHost) return _any;
         var table = host.Wildcard switch { HostWildcard.None => _exact, HostWildcard.OneLabel => _oneLabel, _ => _labels };
-        if (!table.TryGetValue(host.Name, out var node)) table[host.Name] = node = new PathNode();
+        if (!table.TryGetValue(host.Name, out var node)) table[host.Name] = node = new PathNode(_ignoresCase);
         return node;
     }
 
     /// <summary>The rules whose path begins with the same literal segments, and those that go on below.</summary>
-    private sealed class PathNode
+    private sealed class PathNode(bool ignoresCase)
     {
         private readonly List<Entry> _here = [];
         private Dictionary<string, PathNode>? _below;
@@ -75,8 +77,8 @@ internal sealed class RuleIndex
             var node = this;
             foreach (var segment in entry.Rule.Path.LiteralSegments)
             {
-                node._below ??= [];
-                if (!node._below.TryGetValue(segment, out var next)) node._below[segment] = next = new PathNode();
+                node._below ??= new(ignoresCase ? StringComparer.OrdinalIgnoreCase : StringComparer.Ordinal);
+                if (!node._below.TryGetValue(segment, out var next)) node._below[segment] = next = new PathNode(ignoresCase);
                 node = next;
             }
 
@@ -102,7 +104,7 @@ internal sealed class RuleIndex
             foreach (var entry in _here)
             {
                 if (entry.Order >= first) return;
-                if (entry.Host.Port != facts.Destination.Port || !entry.Rule.IsAbout(facts.Method) || !entry.Rule.Path.Matches(reading)) continue;
+                if (entry.Host.Port != facts.Destination.Port || !entry.Rule.IsAbout(facts.Method) || !entry.Rule.Path.Matches(reading, ignoresCase)) continue;
                 if (!asksConditions || entry.Rule.AppliesTo(facts.Details)) first = entry.Order;
             }
         }

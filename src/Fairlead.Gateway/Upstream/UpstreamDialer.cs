@@ -15,10 +15,12 @@ internal sealed class UpstreamDialer(UpstreamOptions options, OwnListeners own, 
     private readonly ConnectionRace _race = new(time);
     private readonly NameLookup _names = new();
 
+    private readonly OwnAddresses _ownAddresses = new(time);
+
     /// <summary>True when a literal address may be dialled; names are judged when they are resolved.</summary>
     public bool MayDial(HostPort destination, AddressExceptions exceptions, out string? reason)
     {
-        reason = destination.Address is null || options.Resolve.ContainsKey(destination.Host) ? null : AddressGuard.Refuses(destination.Address, exceptions);
+        reason = destination.Address is null || options.Resolve.ContainsKey(destination.Host) ? null : Refuses(destination.Address, exceptions);
         if (reason is null && destination.Address is not null && !options.Resolve.ContainsKey(destination.Host) && own.Contain(new IPEndPoint(destination.Address, destination.Port)))
             reason = "the gateway itself";
         return reason is null;
@@ -54,6 +56,10 @@ internal sealed class UpstreamDialer(UpstreamOptions options, OwnListeners own, 
             : await ConnectThroughAsync(proxy, destination, resolves ? addresses[0].ToString() : destination.ToString(), cancellationToken);
     }
 
+    // What the machine itself has is not public, even when its address is; a private one that a policy excepts is reached, but for the listeners.
+    private string? Refuses(IPAddress address, AddressExceptions exceptions) =>
+        AddressGuard.Refuses(address, exceptions) ?? (!exceptions.Contain(address) && _ownAddresses.Contains(address) ? "the gateway's own" : null);
+
     private async Task<NetworkStream> ConnectThroughAsync(EgressProxy proxy, HostPort destination, string target, CancellationToken cancellationToken)
     {
         // The operator names the proxy as this machine knows it: by its hosts file and search list, and most often at a private address.
@@ -86,7 +92,7 @@ internal sealed class UpstreamDialer(UpstreamOptions options, OwnListeners own, 
         // All answers are checked, not only the one that is dialled: a mixed answer is an attempt to slip one in.
         foreach (var address in addresses)
         {
-            if (AddressGuard.Refuses(address, exceptions) is { } what)
+            if (Refuses(address, exceptions) is { } what)
                 throw new UpstreamException(UpstreamFailure.AddressForbidden, $"{destination.Host} has the address {address}, which is {what} and may never be dialled");
         }
 

@@ -70,9 +70,9 @@ internal sealed class NetworkNamespace : IAsyncDisposable
         return await running.WaitAsync(Limits.Token());
     }
 
-    /// <summary>Gives an address to loopback in here, a public one say.</summary>
+    /// <summary>Leads an address to programs in here that listen on it. No interface has it, so that it is somebody else's, as a public one is.</summary>
     public async Task AddAddressAsync(string address) =>
-        (await IpAsync("-n", Name, "address", "add", address.Contains(':', StringComparison.Ordinal) ? $"{address}/128" : $"{address}/32", "dev", "lo")).Succeeded();
+        (await IpAsync("-n", Name, address.Contains(':', StringComparison.Ordinal) ? "-6" : "-4", "route", "add", "local", address, "dev", "lo", "table", "local")).Succeeded();
 
     /// <summary>Makes its programs ask a name server.</summary>
     public void UseNameServer(IPAddress address) => File.WriteAllText(Path.Combine(EtcFolder, "resolv.conf"), $"nameserver {address}\n");
@@ -85,8 +85,16 @@ internal sealed class NetworkNamespace : IAsyncDisposable
         return socket;
     }
 
-    /// <summary>A socket of this process in here: a socket stays where the thread that made it was.</summary>
-    public Socket Bind(IPEndPoint endPoint, SocketType type)
+    /// <summary>A socket of this process that is bound in here.</summary>
+    public Socket Bind(IPEndPoint endPoint, SocketType type) => Make(() =>
+    {
+        var socket = new Socket(endPoint.AddressFamily, type, type == SocketType.Stream ? ProtocolType.Tcp : ProtocolType.Udp);
+        socket.Bind(endPoint);
+        return socket;
+    });
+
+    /// <summary>A socket of this process in here, as some code makes it: a socket stays where the thread that made it was.</summary>
+    public Socket Make(Func<Socket> make)
     {
         Socket? socket = null;
         Exception? failure = null;
@@ -96,8 +104,7 @@ internal sealed class NetworkNamespace : IAsyncDisposable
             {
                 using var place = File.OpenHandle($"/run/netns/{Name}");
                 if (SetNs(place, CloneNewNet) != 0) throw new Win32Exception();
-                socket = new Socket(endPoint.AddressFamily, type, type == SocketType.Stream ? ProtocolType.Tcp : ProtocolType.Udp);
-                socket.Bind(endPoint);
+                socket = make();
             }
             catch (Exception e) when (e is IOException or Win32Exception or SocketException)
             {
@@ -107,7 +114,7 @@ internal sealed class NetworkNamespace : IAsyncDisposable
         // The thread ends in the other namespace, and nothing else ever runs on it.
         thread.Start();
         thread.Join();
-        return failure is null ? socket! : throw new IOException($"expected to bind {endPoint} in {Name}", failure);
+        return failure is null ? socket! : throw new IOException($"expected a socket in {Name}: {failure!.Message}", failure);
     }
 
     /// <summary>Waits until a program in here listens on a port.</summary>
@@ -148,6 +155,9 @@ internal sealed class NetworkNamespace : IAsyncDisposable
         var etc = Path.Combine("/etc/netns", name);
         if (Directory.Exists(etc)) Directory.Delete(etc, recursive: true);
     }
+
+    /// <summary>Runs <c>ip</c> on this namespace.</summary>
+    public async Task ConfigureAsync(string arguments) => (await IpAsync(["-n", Name, .. arguments.Split(' ')])).Succeeded();
 
     private static async Task<ToolResult> IpAsync(params string[] arguments)
     {

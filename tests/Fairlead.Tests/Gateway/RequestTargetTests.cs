@@ -37,6 +37,8 @@ public sealed class RequestTargetTests
     [InlineData("/a#b")]
     [InlineData("/a?x#b")]
     [InlineData("https://api.test/#")]
+    [InlineData("https://user@api.test/")]
+    [InlineData("https://user@api.test")]
     public void What_names_no_resource_is_refused(string raw) => Assert.Null(RequestTarget.Parse(raw));
 
     [Fact]

@@ -26,6 +26,7 @@ public sealed partial class DocumentationTests : IDisposable
     [InlineData("README.md")]
     [InlineData("docs/configuration.md")]
     [InlineData("docs/sessions.md")]
+    [InlineData("docs/threat-model.md")]
     public void A_configuration_that_a_page_shows_loads(string page)
     {
         var shown = YamlBlock().Matches(File.ReadAllText(RepositoryFiles.PathOf(page))).Select(block => block.Groups[1].Value).ToArray();

@@ -294,9 +294,12 @@ public sealed class ConfigFileTests : IDisposable
     [InlineData("version: 1\n---\nversion: 1\n", ":3:1: expected one YAML document, got 2")]
     [InlineData("version: 1\n\tlisten: x\n", ":1:10: this is not YAML")]
     [InlineData("version: [1\n", "this is not YAML")]
+    [InlineData("version: 1\nlisten:\0 x\n", ":2:8: expected no control characters, got \\u0000")]
+    [InlineData("version: 1\n\u001b", ":2:1: expected no control characters, got \\u001b")]
+    [InlineData("version: 1\nca: !Some.Type { directory: x }\n", ":2:5: expected no tag, got '!Some.Type'")]
     [InlineData("version: *nobody\n", "this is not YAML")]
     [InlineData("{? [a] : b}\n", "expected a text as key, got a list")]
-    [InlineData("\0", "the file is empty")]
+    [InlineData("\0", ":1:1: expected no control characters")]
     public void What_is_no_configuration_at_all_is_refused(string text, string said) => Assert.Contains(said, Refusal(text), StringComparison.Ordinal);
 
     [Fact]

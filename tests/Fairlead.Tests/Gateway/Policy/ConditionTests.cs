@@ -39,6 +39,7 @@ public sealed class ConditionTests
     [InlineData("""{"query":"{ a }","id":"stored"}""")]
     [InlineData("""{"query":"{ a }","doc_id":"1"}""")]
     [InlineData("""{"query":"{ a }","extensions":{"persistedQuery":{}}}""")]
+    [InlineData("""{"query":"{ a }","extensions":"stored"}""")]
     [InlineData("""{"\ud800":1,"query":"{ a }"}""")]
     [InlineData("query { a }")]
     [InlineData("")]
@@ -49,6 +50,8 @@ public sealed class ConditionTests
     {
         Assert.Equal(["mutation"], GraphQlBody.OperationTypes("mutation { a }"u8.ToArray(), "application/graphql")!);
         Assert.Null(GraphQlBody.OperationTypes("""{"query":"{ a }"}"""u8.ToArray(), "multipart/form-data"));
+        Assert.Null(GraphQlBody.OperationTypes("""{"query":"mutation { a }"}"""u8.ToArray(), "application/graphql"));
+        Assert.Null(GraphQlBody.OperationTypes(""" [{"query":"mutation { a }"}]"""u8.ToArray(), "application/graphql"));
     }
 
     [Fact]

@@ -49,6 +49,15 @@ public sealed class PathReadingsTests
     [InlineData("/admin%23x", "/admin")]
     [InlineData("/admin%00.json", "/admin")]
     [InlineData("/admin%253fx", "/admin")]
+    // Characters in encodings that no standard allows.
+    [InlineData("/x/%c0%ae%c0%ae/admin", "/admin")]
+    [InlineData("/x/..%c0%afadmin", "/admin")]
+    [InlineData("/x/%e0%80%ae%e0%80%ae%e0%80%afadmin", "/admin")]
+    [InlineData("/x/..%f0%80%80%afadmin", "/admin")]
+    [InlineData("/x/..%c1%1cadmin", "/admin")]
+    [InlineData("/x/%u002e%u002e%u2215admin", "/admin")]
+    [InlineData("/x/..%ef%bc%8fadmin", "/admin")]
+    [InlineData("/x/%25c0%25ae./admin", "/admin")]
     public void What_a_server_may_read_is_a_reading(string path, string reading) => Assert.Contains(reading, PathReadings.Of(path));
 
     [Theory]
@@ -58,6 +67,9 @@ public sealed class PathReadingsTests
     [InlineData("/a%", "/a%")]
     [InlineData("/a%2", "/a%2")]
     [InlineData("/a%zz", "/a%zz")]
+    [InlineData("/%C3%A9t%C3%A9", "/\u00c3\u00a9t\u00c3\u00a9")]
+    [InlineData("/a%c0", "/a\u00c0")]
+    [InlineData("/a%u00", "/a%u00")]
     public void The_path_as_written_is_a_reading_too(string path, string reading) => Assert.Contains(reading, PathReadings.Of(path));
 
     [Fact]

@@ -41,6 +41,15 @@ public sealed class RuleSetTests
         }
     }
 
+    [Theory]
+    [InlineData("/Admin/x", false)]
+    [InlineData("/%41DMIN", false)]
+    [InlineData("/admin", false)]
+    [InlineData("/PUBLIC/x", false)]
+    [InlineData("/public/Admin", true)]
+    public void A_deny_does_not_look_at_the_case_of_letters_and_an_allow_does(string path, bool passes) =>
+        Assert.Equal(passes, Decide(Edge.PolicyOf(["allow * api.test/public/**", "deny * api.test/admin/**"]), path).LetsPass);
+
     [Fact]
     public void The_first_rule_that_matches_gives_its_name() =>
         Assert.Equal("allow GET api.test/**", Decide(Edge.PolicyOf(["allow GET api.test/**", "allow * api.test"]), "/x").Rule);
