@@ -74,6 +74,9 @@ internal sealed class NetworkNamespace : IAsyncDisposable
     public async Task AddAddressAsync(string address) =>
         (await IpAsync("-n", Name, address.Contains(':', StringComparison.Ordinal) ? "-6" : "-4", "route", "add", "local", address, "dev", "lo", "table", "local")).Succeeded();
 
+    /// <summary>Makes an address the machine's own.</summary>
+    public async Task OwnAddressAsync(string address) => (await IpAsync("-n", Name, "address", "add", $"{address}/32", "dev", "lo")).Succeeded();
+
     /// <summary>Makes its programs ask a name server.</summary>
     public void UseNameServer(IPAddress address) => File.WriteAllText(Path.Combine(EtcFolder, "resolv.conf"), $"nameserver {address}\n");
 

@@ -37,7 +37,8 @@ internal sealed class ReachSite : IAsyncDisposable
             await site.Place.AddAddressAsync(PublicAddress);
             site.Dns = site.Own(new DnsServer(site.Place, names));
             site.Origin = await site.StartOriginAsync(site.Place, PublicAddress);
-            var config = GatewayConfig.Write(site.Folder, site.Origin, (await prepare(site)) with { GatewayPort = 8080 });
+            var options = await prepare(site);
+            var config = GatewayConfig.Write(site.Folder, site.Origin, options with { GatewayPort = 8080, Rules = ["allow * *.tools.test/**", .. options.Rules] });
             site.Gateway = site.Own(await GatewayProcess.StartAsync(config, site.Folder, "", Limits.Token(), site.Place));
             return site;
         }

@@ -1,0 +1,221 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using Fairlead.EndToEnd.Harness;
+using YamlDotNet.Core;
+using YamlDotNet.RepresentationModel;
+
+namespace Fairlead.EndToEnd.Policy;
+
+/// <summary>docs/config.schema.json, which editors use, against what the gateway takes.</summary>
+public sealed partial class ConfigSchemaTests : IDisposable
+{
+    /// <summary>Every key that there is, in two files since some exclude each other.</summary>
+    private const string Full = """
+        version: 1
+        listen: https://127.0.0.1:8443/edge
+        tls: { certificate: gw.pem, key: gw.key }
+        ca: { directory: state/ca, permitted_names: [example.com], per_session: true }
+        secrets:
+          key: { from: env, name: KEY }
+          pass: { from: file, path: pass }
+        credentials:
+          one: { use: header, set: { X-Key: "{key}" }, hosts: [api.example.com] }
+          two: { use: bearer, secret: pass, hosts: ["*.example.com:8443"] }
+        host_sets: { some: [a.example.com, b.example.com] }
+        policies:
+          default:
+            mode: enforce
+            default: deny
+            from: credentials
+            presets: [github-read, { use: npm, registry: npm.example.com }, { use: docker-pull, registry: r.example.com, auth: a.example.com, blobs: b.example.com }]
+            rules:
+              - allow GET,POST api.example.com/v1/**
+              - { rule: "deny * @some/**", when: { header: X-Debug, content_type: [application/json], larger_than: 10MiB, graphql: [query, mutation], json_rpc: tools/call } }
+            allow_addresses: [10.20.0.0/16]
+            tls: { passthrough: [pinned.example.org] }
+        issuers:
+          fairlead: { key: state/session.key, issuer: fairlead, audience: fairlead }
+          file: { issuer: "https://o.example.com", audience: fairlead, jwks: { file: jwks.json } }
+          found: { issuer: "https://p.example.com", audience: fairlead, jwks: discover, algorithms: RS256 }
+          url: { issuer: "https://q.example.com", audience: fairlead, jwks: { url: "https://10.0.0.1/jwks", ca: ca.pem, token: { from: file, path: token } }, algorithms: [ES256, RS256] }
+          private: { issuer: "https://r.example.com", audience: fairlead, jwks: { discover: "https://10.0.0.1", ca: ca.pem, token: { from: file, path: token } } }
+        sessions:
+          - { id: demo, token: { from: env, name: TOKEN }, policy: default, credentials: [one, two], limits: { tunnels: 8, requests_per_minute: 60, bytes: 1GiB, max_body: 1000000 } }
+          - { id: agents, issuer: fairlead, policy: default }
+          - { id: ci, issuer: found, match: { repository: acme/web, ref: [a, "b*"], run: 7 }, lifetime: 4h, policy: default, credentials: [], limits: { tunnels: 8 } }
+        revocations: state/revoked
+        admin: { listen: "https://0.0.0.0:9000", tls: { certificate: gw.pem, key: gw.key }, token: { from: file, path: token } }
+        audit: { file: state/audit.jsonl }
+        upstream:
+          extra_ca: roots.pem
+          resolve: { api.example.com: "127.0.0.1:9443" }
+          proxies:
+            - { proxy: direct, hosts: ["*.corp.example.com"] }
+            - { proxy: "http://proxy.example.com:3128", hosts: ["**"], username: edge, password: { from: env, name: PASSWORD }, resolve: gateway }
+        """;
+
+    private const string Signer = """
+        version: 1
+        listen: http://127.0.0.1:8080
+        ca:
+          certificate: ca.pem
+          signer: { exec: [sign, "--now"], input: digest }
+          next: { certificate: next.pem, signer: { exec: [sign] }, leaves_from: "2027-01-01T00:00:00Z" }
+        policies: { default: { mode: observe, default: allow } }
+        sessions: [{ id: demo, token: { from: env, name: TOKEN }, policy: default }]
+        audit: { file: audit.jsonl }
+        """;
+
+    private readonly TempFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public async Task What_the_pages_and_samples_show_is_valid()
+    {
+        var pages = Directory.EnumerateFiles(Path.Combine(Repository.Root, "docs"), "*.md").Append(Path.Combine(Repository.Root, "README.md"));
+        var samples = Directory.EnumerateFiles(Path.Combine(Repository.Root, "samples"), "*.yaml", SearchOption.AllDirectories);
+        string[] shown =
+        [
+            .. pages.SelectMany(page => Shown().Matches(File.ReadAllText(page)).Select(m => m.Groups[1].Value)),
+            .. samples.Select(File.ReadAllText).Where(text => text.StartsWith("version: 1", StringComparison.Ordinal)),
+        ];
+
+        Assert.InRange(shown.Length, 4, 100);
+        Assert.All(await ValidateAsync(shown), answer => Assert.Equal("valid", answer));
+    }
+
+    [Fact]
+    public async Task Every_key_is_known_to_both_and_no_other_is_to_either()
+    {
+        Assert.Equal(["valid", "valid"], await ValidateAsync(Full, Signer));
+        foreach (var text in (string[])[Full, Signer]) Assert.Equal(0, (await CheckAsync(text)).ExitCode);
+        var known = Closed().Matches(await SourcesAsync()).SelectMany(m => Literal().Matches(m.Groups[1].Value)).Select(m => m.Groups[1].Value).ToHashSet();
+        var used = Key().Matches(Full + "\n" + Signer).Select(m => m.Groups[1].Value).ToHashSet();
+        Assert.Subset(used, known);
+
+        // A strange key in every mapping whose keys are not names.
+        var mutants = Strange().Matches(Full).Select(m => Full.Insert(m.Index + 1, " stranger: 1,")).ToArray();
+        Assert.InRange(mutants.Length, 20, 100);
+        Assert.All(await ValidateAsync(mutants), answer => Assert.NotEqual("valid", answer));
+        var check = await CheckAsync(Full.Replace("{ tunnels: 8, ", "{ stranger: 1, tunnels: 8, ", StringComparison.Ordinal));
+        Assert.Contains("unknown key 'stranger'", check.Stderr, StringComparison.Ordinal);
+    }
+
+    /// <summary>What is changed in a good file so that neither takes it.</summary>
+    public static TheoryData<string, string> Broken => new()
+    {
+        { "version: 1", "version: 2" },
+        { "listen: https://127.0.0.1:8443/edge", "listen: ftp://127.0.0.1:8443" },
+        { "listen: https://127.0.0.1:8443/edge\n", "" },
+        { "audit: { file: state/audit.jsonl }", "audit: state/audit.jsonl" },
+        { "directory: state/ca, ", "" },
+        { "per_session: true", "per_session: often" },
+        { "{ from: env, name: KEY }", "{ from: vault, name: KEY }" },
+        { "{ from: env, name: KEY }", "{ from: env, path: KEY }" },
+        { "{ from: env, name: KEY }", "FAKE-key" },
+        { "use: header, set", "use: headers, set" },
+        { "use: bearer, secret: pass", "use: bearer, set: { X: y }" },
+        { "hosts: [api.example.com] }", "hosts: [] }" },
+        { "hosts: [api.example.com] }", "hosts: api.example.com }" },
+        { "mode: enforce", "mode: enforced" },
+        { "default: deny", "default: no" },
+        { "from: credentials", "from: everywhere" },
+        { "[github-read, ", "[github-reed, " },
+        { "{ use: npm, registry: npm.example.com }", "{ use: npm }" },
+        { "{ use: npm, registry: npm.example.com }", "{ use: npm, registry: npm.example.com, mirror: x }" },
+        { "- allow GET,POST api.example.com/v1/**", "- permit GET,POST api.example.com/v1/**" },
+        { "- allow GET,POST api.example.com/v1/**", "- allow api.example.com/v1/**" },
+        { "larger_than: 10MiB", "larger_than: 10MB" },
+        { "graphql: [query, mutation]", "graphql: [query, mutant]" },
+        { "allow_addresses: [10.20.0.0/16]", "allow_addresses: 10.20.0.0/16" },
+        { "jwks: discover, algorithms: RS256", "jwks: discover, algorithms: HS256" },
+        { "url: \"https://10.0.0.1/jwks\"", "url: \"http://10.0.0.1/jwks\"" },
+        { "audience: fairlead, jwks: discover", "jwks: discover" },
+        { "id: demo", "id: \"de:mo\"" },
+        { "id: demo, token: { from: env, name: TOKEN }", "id: demo" },
+        { "tunnels: 8, requests", "tunnels: 0, requests" },
+        { "bytes: 1GiB", "bytes: 1GB" },
+        { "lifetime: 4h", "lifetime: 4" },
+        { "policy: default, credentials: [one, two]", "credentials: [one, two]" },
+        { "proxy: \"http://proxy.example.com:3128\"", "proxy: \"https://proxy.example.com:3128\"" },
+        { "resolve: gateway", "resolve: both" },
+        { "sessions:\n", "sessions: []\nsession:\n" },
+    };
+
+    [Fact]
+    public async Task What_is_broken_is_invalid_and_does_not_load()
+    {
+        var broken = Broken.Select(row => (Good: row.Data.Item1, Bad: row.Data.Item2)).ToArray();
+        Assert.All(broken, b => Assert.Contains(b.Good, Full, StringComparison.Ordinal));
+        string[] texts = [.. broken.Select(b => Full.Replace(b.Good, b.Bad, StringComparison.Ordinal))];
+
+        var answers = await ValidateAsync(texts);
+
+        for (var i = 0; i < texts.Length; i++)
+        {
+            Assert.True(answers[i] != "valid", $"the schema takes {broken[i]}");
+            Assert.True((await CheckAsync(texts[i])).ExitCode == 78, $"the gateway takes {broken[i]}");
+        }
+    }
+
+    private async Task<string[]> ValidateAsync(params string[] texts)
+    {
+        await using var validator = RunningProgram.Start("node", [Repository.Script("validate-config.mjs"), Path.Combine(Repository.Root, "docs", "config.schema.json")], ToolEnvironment.Clean(_folder.Path), _folder.Path);
+        await validator.Stdin.WriteAsync(Encoding.UTF8.GetBytes(string.Concat(texts.Select(t => ToJson(t).ToJsonString() + "\n"))), Limits.Token());
+        validator.Stdin.Close();
+        var answers = (await validator.WaitAsync(Limits.Token())).Succeeded().Stdout.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(texts.Length, answers.Length);
+        return answers;
+    }
+
+    private async Task<ToolResult> CheckAsync(string text)
+    {
+        _folder.Write("fairlead.yaml", text);
+        await using var program = RunningProgram.Start(Repository.Gateway, ["policy", "check", "fairlead.yaml"], ToolEnvironment.ForProduct(_folder.Folder("home")), _folder.Path);
+        return await program.WaitAsync(Limits.Token());
+    }
+
+    private static async Task<string> SourcesAsync()
+    {
+        var text = new StringBuilder();
+        foreach (var file in Directory.EnumerateFiles(Path.Combine(Repository.Root, "src", "Fairlead.Gateway", "Configuration"), "*.cs")) text.AppendLine(await File.ReadAllTextAsync(file, Limits.Token()));
+        return text.ToString();
+    }
+
+    // YAML's core schema (1.2.2 §10.3.2), as far as configurations use it.
+    private static JsonNode ToJson(string text)
+    {
+        var stream = new YamlStream();
+        stream.Load(new StringReader(text));
+        return ToJson(stream.Documents[0].RootNode)!;
+    }
+
+    private static JsonNode? ToJson(YamlNode node) => node switch
+    {
+        YamlMappingNode mapping => new JsonObject(mapping.Children.Select(c => KeyValuePair.Create(((YamlScalarNode)c.Key).Value!, ToJson(c.Value)))),
+        YamlSequenceNode sequence => new JsonArray([.. sequence.Children.Select(ToJson)]),
+        YamlScalarNode { Style: ScalarStyle.Plain, Value: "true" or "false" } flag => flag.Value == "true",
+        YamlScalarNode { Style: ScalarStyle.Plain } number when long.TryParse(number.Value, NumberStyles.None, CultureInfo.InvariantCulture, out var value) => value,
+        YamlScalarNode scalar => scalar.Value,
+        _ => null,
+    };
+
+    [GeneratedRegex("```yaml\n(version: 1\n.*?)```", RegexOptions.Singleline)]
+    private static partial Regex Shown();
+
+    [GeneratedRegex(@"(?:Closed\(|OfDirectory = \[|OfSigner = \[)([^)\]]*)[)\]]")]
+    private static partial Regex Closed();
+
+    [GeneratedRegex("\"([a-z_]+)\"")]
+    private static partial Regex Literal();
+
+    [GeneratedRegex(@"([a-z_]+):(?= |\n)")]
+    private static partial Regex Key();
+
+    // Mappings on one line, but for those whose keys are names: set, match, host_sets, resolve.
+    [GeneratedRegex(@"(?<!set: |match: |host_sets: |resolve: )\{(?= [a-z])")]
+    private static partial Regex Strange();
+}
