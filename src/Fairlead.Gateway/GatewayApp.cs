@@ -121,6 +121,7 @@ internal sealed class GatewayApp : IAsyncDisposable
             throw;
         }
 
+        sessions.FetchKeys();
         logger.Started(Version, options.Sessions.Count, authorities.Text, options.AuditFile);
         Tell(options, logger);
         return app;
@@ -131,6 +132,7 @@ internal sealed class GatewayApp : IAsyncDisposable
     {
         foreach (var section in _started.NeedRestart(next)) _logger.NeedsRestart(section);
         _sessions.Replace(next.SessionSet);
+        _sessions.FetchKeys();
         _admin?.Apply(next, Address);
         Tell(next, _logger);
     }

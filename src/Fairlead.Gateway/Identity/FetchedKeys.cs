@@ -61,7 +61,9 @@ internal sealed class FetchedKeys : KeySource, IDisposable
     public override async ValueTask<IReadOnlyList<SecurityKey>> FindAsync(string? keyId, CancellationToken cancellationToken)
     {
         var found = Select(Volatile.Read(ref _keys), keyId);
-        if (found.Count > 0 && _time.GetUtcNow() - _fetched < Fresh) return found;
+        // Old keys are still keys: nobody waits for an issuer that is slow today.
+        if (found.Count > 0 && _time.GetUtcNow() - _fetched >= Fresh) _ = RefreshAsync(CancellationToken.None);
+        if (found.Count > 0) return found;
         await RefreshAsync(cancellationToken);
         return Select(Volatile.Read(ref _keys), keyId);
     }

@@ -32,6 +32,15 @@ internal sealed class SessionRegistry : IDisposable
         _clock = time.CreateTimer(_ => EndExpired(), null, Interval, Interval);
     }
 
+    /// <summary>Fetches the keys that no token has asked for yet, so that the first tunnel need not wait, and what is wrong is known before.</summary>
+    public void FetchKeys()
+    {
+        foreach (var issuer in Issuers)
+        {
+            if (issuer.Keys is FetchedKeys { Problem: not null } keys) _ = keys.RefreshAsync(CancellationToken.None);
+        }
+    }
+
     /// <summary>Called with the id of a session that has ended.</summary>
     public Action<string, string> Ended { get; set; } = (_, _) => { };
 
