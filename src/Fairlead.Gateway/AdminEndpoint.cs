@@ -8,6 +8,7 @@ using Fairlead.Gateway.Configuration;
 using Fairlead.Gateway.Credentials;
 using Fairlead.Gateway.Sessions;
 using Fairlead.Wire;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace Fairlead.Gateway;
 
@@ -51,7 +52,7 @@ internal sealed class AdminEndpoint(SessionRegistry sessions, AuditLog audit, Ga
             _ when !IsAuthentic(context) => RefuseAsync(context),
             ("GET", Sessions) => SayAsync(context, 200, List().ToJsonString(Indented) + "\n", "application/json"),
             ("POST", Sessions) => MakeAsync(context),
-            ("DELETE", _) when path.StartsWith(Sessions + "/", StringComparison.Ordinal) => RevokeAsync(context, path[(Sessions.Length + 1)..]),
+            ("DELETE", _) when path.StartsWith(Sessions + "/", StringComparison.Ordinal) => RevokeAsync(context, IdIn(context)),
             _ => ProblemAsync(context, 404, "nothing is served here: see GET /healthz, /readyz, /metrics, /v1/sessions"),
         };
     }
@@ -129,6 +130,10 @@ internal sealed class AdminEndpoint(SessionRegistry sessions, AuditLog audit, Ga
         }
     }
 
+    // Kestrel leaves %2F in a path as it is, and ids have slashes: decoded once, all of it.
+    private static string IdIn(HttpContext context) =>
+        Uri.UnescapeDataString(context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget.Split('?')[0][(Sessions.Length + 1)..]);
+
     private async Task RevokeAsync(HttpContext context, string id)
     {
         if (Volatile.Read(ref _options)!.RevocationsFile is not { } file)
@@ -147,8 +152,9 @@ internal sealed class AdminEndpoint(SessionRegistry sessions, AuditLog audit, Ga
             return;
         }
 
+        var before = sessions.Alive.Count();
         sessions.Revoke(id);
-        await SayAsync(context, 200, new JsonObject { ["revoked"] = id }.ToJsonString(Indented) + "\n", "application/json");
+        await SayAsync(context, 200, new JsonObject { ["revoked"] = id, ["ended"] = Math.Max(0, before - sessions.Alive.Count()) }.ToJsonString(Indented) + "\n", "application/json");
     }
 
     private static Task ProblemAsync(HttpContext context, int status, string why) =>

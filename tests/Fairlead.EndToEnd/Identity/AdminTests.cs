@@ -34,8 +34,9 @@ public sealed partial class AdminTests
         Assert.True((long)seen["bytes"]! > 500);
         Assert.Contains("fairlead_tunnels_open 1\n", await admin.GetStringAsync("/metrics", Limits.Token()), StringComparison.Ordinal);
 
-        using var ended = await admin.DeleteAsync("/v1/sessions/agents/job-1", Limits.Token());
+        using var ended = await admin.DeleteAsync("/v1/sessions/agents%2Fjob%2D1", Limits.Token());
         Assert.Equal(HttpStatusCode.OK, ended.StatusCode);
+        Assert.Equal(1, (int?)(await ended.Content.ReadFromJsonAsync<JsonNode>(Limits.Token()))!["ended"]);
         await Assert.ThrowsAnyAsync<Exception>(() => stream.CopyToAsync(Stream.Null, Limits.Token()));
         Assert.Contains("agents/job-1 # ", await File.ReadAllTextAsync(site.Folder.File("state/revoked"), Limits.Token()), StringComparison.Ordinal);
         Assert.DoesNotContain((string)session["token"]!, site.Gateway.Program.Stderr.Text, StringComparison.Ordinal);
