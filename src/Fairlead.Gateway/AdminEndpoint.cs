@@ -93,8 +93,8 @@ internal sealed class AdminEndpoint(SessionRegistry sessions, AuditLog audit, Ga
         Add("fairlead_config_refused_total", "counter", "Changed configurations that did not load.", health.Refusals);
         Add("fairlead_config_current", "gauge", "1 while what is in force is what the file says.", health.Refusal is null ? 1 : 0);
         Add("fairlead_audit_writable", "gauge", "1 while records can be written.", audit.IsWritable ? 1 : 0);
-        Add("fairlead_sessions", "gauge", "Sessions that are alive.", alive.Length);
-        Add("fairlead_tunnels_open", "gauge", "Tunnels that are open.", alive.DistinctBy(l => l.Current.Id).Where(l => l.Lineage.Count == 1).Sum(l => l.Usage.Tunnels));
+        Add("fairlead_sessions", "gauge", "Sessions that are alive.", alive.DistinctBy(l => l.Current.Id).Count());
+        Add("fairlead_tunnels_open", "gauge", "Tunnels that are open.", alive.Select(l => l.RootUsage).Distinct().Sum(u => u.Tunnels));
         return text.ToString();
     }
 
@@ -124,9 +124,15 @@ internal sealed class AdminEndpoint(SessionRegistry sessions, AuditLog audit, Ga
             context.Response.Headers.CacheControl = "no-store";
             await SayAsync(context, 201, session.ToJson(asked.Gateway ?? Address).ToJsonString(Indented) + "\n", "application/json");
         }
-        catch (Exception e) when (e is InvalidDataException or ConfigException or JsonException or BadHttpRequestException)
+        // Half of a surrogate pair is an InvalidOperationException.
+        catch (Exception e) when (e is InvalidDataException or ConfigException or JsonException or BadHttpRequestException or InvalidOperationException)
         {
             await ProblemAsync(context, 400, e.Message);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            logger.AdministrationFailed(e.Message);
+            await ProblemAsync(context, 500, e.Message);
         }
     }
 
@@ -136,25 +142,27 @@ internal sealed class AdminEndpoint(SessionRegistry sessions, AuditLog audit, Ga
 
     private async Task RevokeAsync(HttpContext context, string id)
     {
-        if (Volatile.Read(ref _options)!.RevocationsFile is not { } file)
+        var options = Volatile.Read(ref _options)!;
+        if (SessionMint.WhyNotRevocable(options, id) is { } why)
         {
-            await ProblemAsync(context, 409, "the configuration has no 'revocations: FILE', so a revocation would not outlive the gateway");
+            await ProblemAsync(context, 409, why);
             return;
         }
 
         try
         {
-            Revocations.Add(file, id, time.GetUtcNow());
+            Revocations.Add(options.RevocationsFile!, id, time.GetUtcNow());
         }
         catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
         {
+            logger.AdministrationFailed(e.Message);
             await ProblemAsync(context, e is InvalidDataException ? 400 : 500, e.Message);
             return;
         }
 
-        var before = sessions.Alive.Count();
-        sessions.Revoke(id);
-        await SayAsync(context, 200, new JsonObject { ["revoked"] = id, ["ended"] = Math.Max(0, before - sessions.Alive.Count()) }.ToJsonString(Indented) + "\n", "application/json");
+        var ended = sessions.Revoke(id);
+        logger.SessionRevoked(id);
+        await SayAsync(context, 200, new JsonObject { ["revoked"] = id, ["ended"] = new JsonArray([.. ended.Select(e => (JsonNode)e)]) }.ToJsonString(Indented) + "\n", "application/json");
     }
 
     private static Task ProblemAsync(HttpContext context, int status, string why) =>

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Fairlead.Gateway.Configuration;
+using Fairlead.Gateway.Sessions;
 
 namespace Fairlead.Gateway;
 
@@ -19,6 +20,8 @@ internal sealed class ConfigWatcher(string path) : IDisposable
     private static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(2);
 
     private readonly SemaphoreSlim _asked = new(0);
+    private PosixSignalRegistration? _hangUp;
+    private string? _revocationsFile;
     private IReadOnlyList<string> _files = [path];
     private string _inForce = "";
     private string? _refusal;
@@ -28,27 +31,23 @@ internal sealed class ConfigWatcher(string path) : IDisposable
     /// <exception cref="ConfigException">It does not load.</exception>
     public GatewayOptions LoadFirst(LocalSession? local)
     {
-        var before = Fingerprint();
-        var options = ConfigFile.Load(path, local);
-        // A change while it was read must not be taken for what is in force.
-        var isSame = Fingerprint() == before;
-        _files = FilesOf(options);
-        _inForce = isSame ? Fingerprint() : "";
-        return options;
-    }
-
-    /// <summary>Watches until it is stopped. Never throws.</summary>
-    /// <param name="apply">Puts what was loaded into force.</param>
-    /// <param name="health">Is told.</param>
-    /// <param name="logger">Takes a line for each change.</param>
-    /// <param name="stopping">Ends it.</param>
-    public async Task RunAsync(Action<GatewayOptions> apply, GatewayHealth health, ILogger logger, CancellationToken stopping)
-    {
-        using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, context =>
+        // Before anything is read: from now on the signal means to read again, and does not end the process.
+        _hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, context =>
         {
             context.Cancel = true;
             _asked.Release();
         });
+        return Read(() => ConfigFile.Load(path, local));
+    }
+
+    /// <summary>Watches until it is stopped. Never throws.</summary>
+    /// <param name="apply">Puts what was loaded into force.</param>
+    /// <param name="revoke">Puts a list of revoked sessions into force, whatever the rest of the configuration is like.</param>
+    /// <param name="health">Is told.</param>
+    /// <param name="logger">Takes a line for each change.</param>
+    /// <param name="stopping">Ends it.</param>
+    public async Task RunAsync(Action<GatewayOptions> apply, Action<IReadOnlySet<string>> revoke, GatewayHealth health, ILogger logger, CancellationToken stopping)
+    {
         string? last = null;
         try
         {
@@ -61,7 +60,7 @@ internal sealed class ConfigWatcher(string path) : IDisposable
                 var isDue = _refusal is not null && Stopwatch.GetElapsedTime(_refused) >= RetryInterval;
                 if (!isAsked && !hasChanged && !isDue) continue;
                 _inForce = now;
-                Load(apply, health, logger);
+                Load(apply, revoke, health, logger);
             }
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
@@ -70,15 +69,19 @@ internal sealed class ConfigWatcher(string path) : IDisposable
         }
     }
 
-    public void Dispose() => _asked.Dispose();
+    public void Dispose()
+    {
+        _hangUp?.Dispose();
+        _asked.Dispose();
+    }
 
-    private void Load(Action<GatewayOptions> apply, GatewayHealth health, ILogger logger)
+    private void Load(Action<GatewayOptions> apply, Action<IReadOnlySet<string>> revoke, GatewayHealth health, ILogger logger)
     {
         try
         {
-            var options = ConfigFile.Load(path, local: null);
-            _files = FilesOf(options);
-            _inForce = Fingerprint();
+            // Who is revoked is not to wait until somebody has mended another part of the file.
+            if (_revocationsFile is not null) revoke(Revocations.Read(_revocationsFile));
+            var options = Read(() => ConfigFile.Load(path, local: null, isFirst: false));
             _refusal = null;
             apply(options);
             health.Applied();
@@ -90,6 +93,17 @@ internal sealed class ConfigWatcher(string path) : IDisposable
             if (problem != _refusal) health.Refused(problem);
             (_refusal, _refused) = (problem, Stopwatch.GetTimestamp());
         }
+    }
+
+    // What is in force is what was read: a file that was changed meanwhile, or was not looked at before, is read again.
+    private GatewayOptions Read(Func<GatewayOptions> load)
+    {
+        var (files, before) = (_files, Fingerprint());
+        var options = load();
+        _files = FilesOf(options);
+        _revocationsFile = options.RevocationsFile;
+        _inForce = files.SequenceEqual(_files) && Fingerprint() == before ? before : "";
+        return options;
     }
 
     private string[] FilesOf(GatewayOptions options) => [path, .. options.SecretFiles, .. options.WatchedFiles];
@@ -105,8 +119,8 @@ internal sealed class ConfigWatcher(string path) : IDisposable
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
-                // That it cannot be read is a state too, and a change of it.
-                hash.AppendData([0]);
+                // That it is not there, or cannot be read, are states too, and changes of it.
+                hash.AppendData(e is FileNotFoundException or DirectoryNotFoundException ? [0] : [1]);
             }
         }
 

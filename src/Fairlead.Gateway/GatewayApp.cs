@@ -93,12 +93,13 @@ internal sealed class GatewayApp : IAsyncDisposable
         inner.Run(handler.HandleAsync);
 
         var outer = BuildServer(outerBuilder, options.Listen, maxBodyBytes: 0);
+        var appLogger = outer.Services.GetRequiredService<ILogger<GatewayApp>>();
         var sessions = new SessionRegistry(options.SessionSet, time);
         sessions.Ended = (id, why) =>
         {
             clients.Drop(id);
             if (sessions.Alive.All(l => l.Current.Id != id || l.Revoked.IsCancellationRequested)) authorities.Forget(id);
-            outer.Services.GetRequiredService<ILogger<GatewayApp>>().SessionEnded(id, why);
+            appLogger.SessionEnded(id, why);
         };
         var endpoint = new TunnelEndpoint(sessions, listener, dialer, new PassthroughTunnel(dialer, audit), audit, time, outer.Services.GetRequiredService<ILogger<TunnelEndpoint>>());
         var caEndpoint = new CaEndpoint(authorities, sessions, logger);
@@ -137,18 +138,21 @@ internal sealed class GatewayApp : IAsyncDisposable
         Tell(next, _logger);
     }
 
+    /// <summary>Puts another list of revoked sessions into force, and nothing else.</summary>
+    public void Revoke(IReadOnlySet<string> revoked) => _sessions.Revoke(revoked);
+
     public static string Version => typeof(GatewayApp).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0";
 
     /// <summary>Stops taking tunnels, gives open requests ten seconds, then cuts them.</summary>
     public async ValueTask DisposeAsync()
     {
         if (_adminServer is not null) await _adminServer.DisposeAsync();
+        _sessions.Dispose();
         // The inner server first: it lets open requests end, closes the others, and so ends their tunnels; a tunnel that comes meanwhile is refused.
         await _inner.StopAsync();
         await _outer.StopAsync();
         await _outer.DisposeAsync();
         await _inner.DisposeAsync();
-        _sessions.Dispose();
         _clients.Dispose();
         _audit.Dispose();
         await _stopping.CancelAsync();

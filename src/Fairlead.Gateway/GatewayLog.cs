@@ -33,6 +33,12 @@ internal static partial class GatewayLog
     [LoggerMessage(13, LogLevel.Information, "Session {Session} was made by 'admin', until {Expires:u}")]
     public static partial void SessionMade(this ILogger logger, string session, DateTimeOffset expires);
 
+    [LoggerMessage(15, LogLevel.Warning, "Administration: {Problem}")]
+    public static partial void AdministrationFailed(this ILogger logger, string problem);
+
+    [LoggerMessage(16, LogLevel.Information, "Session {Session} was revoked by 'admin'")]
+    public static partial void SessionRevoked(this ILogger logger, string session);
+
     [LoggerMessage(12, LogLevel.Information, "Session {Session}: {Why}; its open tunnels are cut")]
     public static partial void SessionEnded(this ILogger logger, string session, string why);
 

@@ -34,7 +34,7 @@ static async Task<int> ServeAsync(string configFile, bool isLocal, string? sessi
         await Console.Out.WriteLineAsync(isLocal ? LocalAnnouncement(app.Address, options) : string.Create(CultureInfo.InvariantCulture, $"listening on {app.Address}"));
         if (app.AdminAddress is { } admin) await Console.Out.WriteLineAsync($"administration on {admin}");
         if (isLocal) await WaitForEndOfInputAsync(stop.Token);
-        else await watcher.RunAsync(app.Apply, app.Health, app.Logger, stop.Token);
+        else await watcher.RunAsync(app.Apply, app.Revoke, app.Health, app.Logger, stop.Token);
         return 0;
     }
     catch (OperationCanceledException) when (stop.IsCancellationRequested)

@@ -64,7 +64,8 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
         finally
         {
             // 6. One record, made of the values above. What was cut with its session is neither side's doing.
-            if (tunnel.WhyCut is not null && (record.Outcome is Outcome.ClientAborted or Outcome.UpstreamAborted)) record.Outcome = tunnel.IsRevoked ? Outcome.SessionRevoked : Outcome.Limited;
+            // (A connection that is cut takes what is written to it and drops it, so that an answer may seem complete.)
+            if ((tunnel.WhyCut is not null && record.Outcome is Outcome.ClientAborted or Outcome.UpstreamAborted) || (tunnel.IsSpent && record.Outcome == Outcome.Completed)) record.Outcome = tunnel.IsRevoked ? Outcome.SessionRevoked : Outcome.Limited;
             record.Status = context.Response.HasStarted || record.Outcome is not (Outcome.ClientAborted or Outcome.InternalError) ? context.Response.StatusCode : null;
             record.BytesIn = exchange.BytesIn;
             record.BytesOut = exchange.BytesOut;

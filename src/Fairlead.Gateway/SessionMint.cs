@@ -18,9 +18,18 @@ internal static class SessionMint
         var entry = EntryOf(options, request.Entry);
         var issuer = options.SessionSet.Issuers.First(i => i.Name == entry.Issuer);
         var subject = request.Id ?? Guid.CreateVersion7(now).ToString("N");
-        if (subject.Length is 0 or > MaxIdLength || subject.Any(c => c is <= ' ' or > '~' or ':' or '#'))
-            throw new InvalidDataException($"id: expected visible ASCII without ':' and '#', of at most {MaxIdLength} characters, got '{HostPort.Printable(subject)}'");
+        if (subject.Length is 0 or > MaxIdLength || subject.Any(c => c is <= ' ' or >= '~' or ':'))
+            throw new InvalidDataException($"id: expected visible ASCII without ':' and '~', of at most {MaxIdLength} characters, got '{HostPort.Printable(subject)}'");
         return MintedSession.Create(issuer, entry.Granted.Id, ClaimsFor(entry, request.Claims), subject, request.Lifetime ?? defaultLifetime, now);
+    }
+
+    /// <summary>Why a session cannot be revoked by an id; null when it can.</summary>
+    public static string? WhyNotRevocable(GatewayOptions options, string id)
+    {
+        if (options.RevocationsFile is null) return "the configuration has no 'revocations: FILE', so a revocation would not outlive the gateway";
+        return options.SessionSet.Entries.Any(e => e.Granted.Id == id)
+            ? $"'{HostPort.Printable(id)}' is an entry of the configuration, by which there may be many sessions: name one, such as {HostPort.Printable(id)}/SUBJECT, or take the entry out"
+            : null;
     }
 
     private static SessionEntry EntryOf(GatewayOptions options, string? id)

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Fairlead.Gateway.Configuration;
 using Fairlead.Gateway.Identity;
 using Fairlead.Gateway.Policy;
@@ -38,6 +39,11 @@ internal static class SessionVerb
             var options = ConfigFile.LoadForReview(parsed.GetRequiredValue(Config));
             var asked = new SessionRequest(
                 parsed.GetValue(entry), parsed.GetValue(id), SessionRequest.TimeOf(parsed.GetValue(lifetime), "--lifetime"), ReadClaims(parsed.GetRequiredValue(claims)), parsed.GetValue(gateway));
+            foreach (var key in options.SessionSet.Issuers.Select(i => i.KeyFile).OfType<string>())
+            {
+                if (SigningKey.CreateIfMissing(key)) Console.Error.WriteLine($"fairlead-gateway: there was no key, so a new one was made in {key}");
+            }
+
             var session = SessionMint.Make(options, asked, DefaultLifetime, TimeProvider.System.GetUtcNow());
             Print(session, parsed.GetValue(gateway) ?? options.Listen.Url, parsed.GetValue(TokenOut), parsed.GetValue(Json));
             return 0;
@@ -59,9 +65,9 @@ internal static class SessionVerb
             var now = TimeProvider.System.GetUtcNow();
             var expires = now + (SessionRequest.TimeOf(parsed.GetValue(lifetime), "--lifetime") ?? DefaultChildLifetime);
             var narrowed = token.Narrow(rules, expires, now, out var id);
-            var session = parsed.GetValue(parentId) is { } parent ? $"{parent}/{id}" : id;
+            var session = parsed.GetValue(parentId) is { } parent ? $"{parent}~{id}" : null;
             if (Write(narrowed, parsed.GetValue(TokenOut))) return 0;
-            Console.WriteLine(parsed.GetValue(Json) ? new MintedSession(session, narrowed, expires).ToJson("").ToJsonString(Indented) : narrowed);
+            Console.WriteLine(parsed.GetValue(Json) ? new JsonObject { ["session"] = session, ["token"] = narrowed }.ToJsonString(Indented) : narrowed);
             return 0;
         });
         return command;
@@ -70,14 +76,26 @@ internal static class SessionVerb
     private static Command Revoke()
     {
         var id = new Argument<string>("id") { Description = "a session's id, as the audit has it, or the 'jti' of a token. Children of it are revoked, too" };
-        var command = new Command("revoke", "End a session: writes it to the file that 'revocations' names, which running gateways read within a second.") { id, Config };
+        var file = new Option<string?>("--file") { Description = "the file of revoked sessions itself, when the configuration does not load" };
+        var command = new Command("revoke", "End a session: writes it to the file that 'revocations' names, which running gateways read within a second.") { id, Config, file };
         command.SetAction(parsed =>
         {
+            if (parsed.GetValue(file) is { } given)
+            {
+                Write(given, parsed.GetRequiredValue(id), null);
+                return 0;
+            }
+
             var options = ConfigFile.LoadForReview(parsed.GetRequiredValue(Config));
-            var file = options.RevocationsFile ?? throw new ConfigException("the configuration has no 'revocations: FILE', so there is no place to write it");
-            Revocations.Add(file, parsed.GetRequiredValue(id), TimeProvider.System.GetUtcNow());
-            Console.WriteLine($"revoked {parsed.GetRequiredValue(id)} in {file}");
+            Write(options.RevocationsFile!, parsed.GetRequiredValue(id), SessionMint.WhyNotRevocable(options, parsed.GetRequiredValue(id)));
             return 0;
+
+            static void Write(string file, string id, string? problem)
+            {
+                if (problem is not null) throw new ConfigException(problem);
+                Revocations.Add(file, id, TimeProvider.System.GetUtcNow());
+                Console.WriteLine($"revoked {id} in {file}");
+            }
         });
         return command;
     }

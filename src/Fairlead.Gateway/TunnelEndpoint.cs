@@ -42,6 +42,15 @@ internal sealed class TunnelEndpoint(
                 return;
             }
 
+            // What a tunnel takes is taken before anything is given to it. Who is told so inside holds a connection; so are few, and the others at once.
+            taken = lease;
+            var limit = lease.TakeTunnel(out var isFarBeyond);
+            if (isFarBeyond)
+            {
+                await RefuseUpgradeAsync(context, record, Outcome.Limited, 429, limit!);
+                return;
+            }
+
             // 2. Upgrade.
             stream = await UpgradeAsync(context, record);
             if (stream is null) return;
@@ -49,14 +58,11 @@ internal sealed class TunnelEndpoint(
             // 3. Where to. 4. The second authentication. 5. May it be dialled at all.
             var asked = await ReadConnectAsync(stream, lease.Current, context.RequestAborted);
             record = record with { Host = asked.Destination?.Host, Port = asked.Destination?.Port };
-            var limit = asked.Refusal is null ? lease.TryTakeTunnel() : null;
             if ((asked.Refusal ?? Limited(limit)) is { } refusal)
             {
                 await RefuseConnectAsync(stream, record, refusal, context.RequestAborted);
                 return;
             }
-
-            taken = lease;
 
             // 6. Open. Policy is asked for each request inside, where a refusal can be explained; nothing is dialled before it.
             record.Status = 200;
@@ -88,8 +94,8 @@ internal sealed class TunnelEndpoint(
             record.BytesIn = stream?.BytesRead ?? 0;
             record.BytesOut = stream?.BytesWritten ?? 0;
             record.Total = time.GetElapsedTime(began);
-            audit.Write(record);
             taken?.ReturnTunnel();
+            audit.Write(record);
             if (stream is not null) await stream.DisposeAsync();
         }
     }

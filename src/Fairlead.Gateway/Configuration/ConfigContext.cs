@@ -18,6 +18,9 @@ internal sealed class ConfigContext(string directory, LocalSession? local, bool 
     /// <summary>True where the keys of issuers and the revoked sessions are read.</summary>
     public bool ReadsIdentities { get; init; } = !isReview;
 
+    /// <summary>True where keys of the gateway's own that are not there yet are made.</summary>
+    public bool MakesKeys { get; init; }
+
     /// <summary>What is not wrong but worth a look.</summary>
     public List<string> Warnings { get; } = [];
 

@@ -16,7 +16,7 @@ internal static class ConfigFile
 
     /// <summary>Loads the file for a gateway that will run.</summary>
     /// <exception cref="ConfigException">The file cannot be read or does not load; the message lists every error with line and column.</exception>
-    public static GatewayOptions Load(string path, LocalSession? local) => Load(path, new ConfigContext(DirectoryOf(path), local, isReview: false));
+    public static GatewayOptions Load(string path, LocalSession? local, bool isFirst = true) => Load(path, new ConfigContext(DirectoryOf(path), local, isReview: false) { MakesKeys = isFirst });
 
     /// <summary>Loads the file for somebody who asks what it would do: no secret is read, and no other file.</summary>
     /// <exception cref="ConfigException">As above.</exception>

@@ -42,7 +42,9 @@ internal static class IssuersSection
             context.WatchedFiles.Add(file);
             try
             {
-                var own = SigningKey.OpenOrCreate(file);
+                // Made at the first start only: a key that is gone for a moment must not end every session by another one.
+                if (context.MakesKeys && SigningKey.CreateIfMissing(file)) context.Warnings.Add($"{key.Path}: there was no key, so a new one was made in {file}");
+                var own = SigningKey.Open(file);
                 keys = new FixedKeys(file, [own.Public]);
             }
             catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
@@ -91,7 +93,7 @@ internal static class IssuersSection
         if (ReadUrl(isDiscovered ? discovered! : fields.Required("url")) is not { } url) return null;
         var roots = fields.Has("ca", out var ca) ? ReadRoots(ca, context) : [];
         var token = fields.Has("token", out var tokenNode) ? context.ReadSource(tokenNode) : null;
-        return new FetchedKeys(url, isDiscovered, roots, () => ReadToken(token), TimeProvider.System);
+        return new FetchedKeys(url, isDiscovered, roots, () => ReadToken(token), TimeProvider.System, token?.ToString() ?? "");
     }
 
     private static FixedKeys? ReadFile(ConfigNode node, ConfigContext context)
@@ -126,6 +128,7 @@ internal static class IssuersSection
     {
         var roots = new X509Certificate2Collection();
         if (context.ExistingFile(node) is not { Length: > 0 } file || !context.ReadsIdentities) return roots;
+        context.WatchedFiles.Add(file);
         try
         {
             roots.ImportFromPemFile(file);
@@ -139,5 +142,10 @@ internal static class IssuersSection
         return roots;
     }
 
-    private static string? ReadToken(SecretSource? source) => source is not null && source.TryRead(out var value) is null ? value.Trim() : null;
+    private static string? ReadToken(SecretSource? source)
+    {
+        if (source is null) return null;
+        if (source.TryRead(out var value) is { } missing) throw new InvalidDataException($"the token for the fetch: {missing}");
+        return Secret.TryCreate("token", value, out var token, out _, out var problem) ? token.Reveal() : throw new InvalidDataException($"the token for the fetch cannot be used: {problem}");
+    }
 }

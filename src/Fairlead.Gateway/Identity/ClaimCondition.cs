@@ -8,6 +8,13 @@ namespace Fairlead.Gateway.Identity;
 /// <param name="Values">What it may be.</param>
 internal sealed record ClaimCondition(string Claim, IReadOnlyList<string> Values)
 {
+    // No backtracking: the value comes from a token, and `a*b*c*` must cost what it is long.
+    private readonly Regex[] _patterns =
+    [
+        .. Values.Where(v => v.Contains('*', StringComparison.Ordinal))
+            .Select(v => new Regex($"\\A{string.Join(".*", v.Split('*').Select(Regex.Escape))}\\z", RegexOptions.CultureInvariant | RegexOptions.Singleline | RegexOptions.NonBacktracking)),
+    ];
+
     /// <summary>How a person reads it.</summary>
     public string Text => $"{Claim}: {string.Join(" or ", Values)}";
 
@@ -37,10 +44,6 @@ internal sealed record ClaimCondition(string Claim, IReadOnlyList<string> Values
             JsonValueKind.Number or JsonValueKind.True or JsonValueKind.False => value.GetRawText(),
             _ => null,
         };
-        return text is not null && Values.Any(v => v.Contains('*', StringComparison.Ordinal) ? IsLike(v, text) : v == text);
+        return text is not null && (Values.Contains(text) || _patterns.Any(p => p.IsMatch(text)));
     }
-
-    // No backtracking: the value comes from a token, and `a*b*c*` must cost what it is long.
-    private static bool IsLike(string pattern, string text) =>
-        Regex.IsMatch(text, $"\\A{string.Join(".*", pattern.Split('*').Select(Regex.Escape))}\\z", RegexOptions.CultureInvariant | RegexOptions.Singleline | RegexOptions.NonBacktracking);
 }

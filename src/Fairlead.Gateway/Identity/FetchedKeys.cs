@@ -23,22 +23,24 @@ internal sealed class FetchedKeys : KeySource, IDisposable
     private readonly Func<string?> _bearer;
     private readonly TimeProvider _time;
     private readonly HttpClient _client;
-    private readonly SemaphoreSlim _fetching = new(1);
+    private readonly Lock _lock = new();
+    private Task _fetch = Task.CompletedTask;
     private IReadOnlyList<SecurityKey> _keys = [];
-    private DateTimeOffset _fetched = DateTimeOffset.MinValue;
-    private DateTimeOffset _tried = DateTimeOffset.MinValue;
+    private long? _fetched;
+    private long? _tried;
 
     /// <param name="url">The key set; or the issuer, to which discovery's path is added.</param>
     /// <param name="isDiscovered">True for the latter.</param>
     /// <param name="roots">Trusted instead of the system's; empty for the system's.</param>
-    /// <param name="bearer">A token for the fetch, read each time since platforms rotate them, or null.</param>
+    /// <param name="bearer">A token for the fetch, read each time since platforms rotate them, or null; throws when it should be there and is not.</param>
+    /// <param name="bearerFrom">Where it is from; it is part of the identity.</param>
     /// <param name="time">The clock.</param>
-    public FetchedKeys(Uri url, bool isDiscovered, X509Certificate2Collection roots, Func<string?> bearer, TimeProvider time)
+    public FetchedKeys(Uri url, bool isDiscovered, X509Certificate2Collection roots, Func<string?> bearer, TimeProvider time, string bearerFrom = "")
     {
         _discoveredFrom = isDiscovered ? url.ToString().TrimEnd('/') : null;
         _url = isDiscovered ? new Uri(_discoveredFrom + "/.well-known/openid-configuration") : url;
         (_bearer, _time) = (bearer, time);
-        Identity = $"{_url} {string.Join(' ', roots.Select(r => r.Thumbprint))}";
+        Identity = $"{_url} {string.Join(' ', roots.Select(r => r.Thumbprint))} {bearerFrom}";
         // The operator named this host, no workload did: it is not the guard's business. Proxies and redirects are not followed.
         _client = new HttpClient(new SocketsHttpHandler
         {
@@ -62,7 +64,7 @@ internal sealed class FetchedKeys : KeySource, IDisposable
     {
         var found = Select(Volatile.Read(ref _keys), keyId);
         // Old keys are still keys: nobody waits for an issuer that is slow today.
-        if (found.Count > 0 && _time.GetUtcNow() - _fetched >= Fresh) _ = RefreshAsync(CancellationToken.None);
+        if (found.Count > 0 && (_fetched is not { } last || _time.GetElapsedTime(last) >= Fresh)) _ = RefreshAsync(CancellationToken.None);
         if (found.Count > 0) return found;
         await RefreshAsync(cancellationToken);
         return Select(Volatile.Read(ref _keys), keyId);
@@ -71,37 +73,43 @@ internal sealed class FetchedKeys : KeySource, IDisposable
     // An issuer drops a key when it signs with the next one; what the old key signed ends by its own expiry.
     public override bool StillHas(string keyId) => true;
 
-    /// <summary>Fetches, unless somebody just did.</summary>
-    public async Task RefreshAsync(CancellationToken cancellationToken)
+    /// <summary>Fetches, unless somebody just did. One fetch serves all who wait for it, and goes on when they leave: who hangs up stops nobody else.</summary>
+    public Task RefreshAsync(CancellationToken cancellationToken)
     {
-        await _fetching.WaitAsync(cancellationToken);
+        lock (_lock)
+        {
+            if (_fetch.IsCompleted && (_tried is not { } last || _time.GetElapsedTime(last) >= Pause)) _fetch = FetchAsync();
+            return _fetch.WaitAsync(cancellationToken);
+        }
+    }
+
+    public void Dispose() => _client.Dispose();
+
+    private async Task FetchAsync()
+    {
+        // Off the caller's lock, whatever the client does at once.
+        await Task.Yield();
+        using var limit = new CancellationTokenSource(Limit);
         try
         {
-            var now = _time.GetUtcNow();
-            if (now - _tried < Pause) return;
-            _tried = now;
-            var url = _discoveredFrom is null ? _url : await DiscoverAsync(cancellationToken);
-            var problem = TryRead(await GetAsync(url, cancellationToken), out var keys);
+            var url = _discoveredFrom is null ? _url : await DiscoverAsync(limit.Token);
+            var problem = TryRead(await GetAsync(url, limit.Token), out var keys);
             if (problem is not null) throw new InvalidDataException($"{url}: {problem}");
             Volatile.Write(ref _keys, keys);
-            _fetched = now;
+            _fetched = _time.GetTimestamp();
             Volatile.Write(ref _problem, null);
         }
-        catch (Exception e) when (e is HttpRequestException or InvalidDataException or JsonException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
+        catch (Exception e)
         {
+            // Whatever it is: there are no new keys, and those that were stay.
             var why = e is OperationCanceledException ? $"no answer within {Limit.TotalSeconds} s" : (e.InnerException ?? e).Message;
             Volatile.Write(ref _problem, $"the keys at {_url} cannot be had: {why}");
         }
         finally
         {
-            _fetching.Release();
+            // Counted from its end: those who waited for a slow one do not each begin the next.
+            _tried = _time.GetTimestamp();
         }
-    }
-
-    public void Dispose()
-    {
-        _client.Dispose();
-        _fetching.Dispose();
     }
 
     private async Task<Uri> DiscoverAsync(CancellationToken cancellationToken)
@@ -120,7 +128,8 @@ internal sealed class FetchedKeys : KeySource, IDisposable
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, url);
         request.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue("application/json"));
-        if (_bearer() is { } token) request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        // The token is for the host that the operator named, wherever discovery leads.
+        if (url.Authority == _url.Authority && _bearer() is { } token) request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
         using var response = await _client.SendAsync(request, cancellationToken);
         if (response.StatusCode != HttpStatusCode.OK) throw new InvalidDataException($"{url} answered {(int)response.StatusCode}");
         return await response.Content.ReadAsStringAsync(cancellationToken);

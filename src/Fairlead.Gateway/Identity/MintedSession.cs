@@ -24,7 +24,7 @@ internal sealed record MintedSession(string Id, string Token, DateTimeOffset Exp
     /// <exception cref="InvalidDataException">The issuer's key cannot be used.</exception>
     public static MintedSession Create(TokenIssuer issuer, string entry, IEnumerable<KeyValuePair<string, string>> claims, string subject, TimeSpan lifetime, DateTimeOffset now)
     {
-        using var key = SigningKey.OpenOrCreate(issuer.KeyFile!);
+        using var key = SigningKey.Open(issuer.KeyFile!);
         var expires = now + lifetime;
         var payload = new JsonObject { ["iss"] = issuer.Issuer, ["aud"] = issuer.Audience, ["sub"] = subject, ["exp"] = expires.ToUnixTimeSeconds() };
         foreach (var (name, value) in claims) payload[name] = value;

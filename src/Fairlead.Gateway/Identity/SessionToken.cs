@@ -24,8 +24,10 @@ internal sealed record SessionToken(string Root, IReadOnlyList<string> Children,
     /// <summary>Children of children, at most.</summary>
     public const int MaxDepth = 4;
 
-    private const int MaxLength = 32 * 1024;
+    private const int MaxLength = 16 * 1024;
     private const int ScalarBytes = 32;
+    // The shared one would keep a key that is gone by the next signature.
+    private static readonly CryptoProviderFactory Signing = new() { CacheSignatureProviders = false };
     private const string NamesNoKey = "the token has a key that it does not name";
     private const string ChildType = "fairlead-child+jwt";
 
@@ -116,7 +118,7 @@ internal sealed record SessionToken(string Root, IReadOnlyList<string> Children,
             ["jwk"] = new JsonObject { ["kty"] = "EC", ["crv"] = "P-256", ["x"] = Base64UrlEncoder.Encode(q.X), ["y"] = Base64UrlEncoder.Encode(q.Y) },
         };
         return new JsonWebTokenHandler { SetDefaultTimesOnTokenCreation = false }.CreateToken(
-            claims.ToJsonString(), new SigningCredentials(signer, SecurityAlgorithms.EcdsaSha256), new Dictionary<string, object> { ["typ"] = type });
+            claims.ToJsonString(), new SigningCredentials(signer, SecurityAlgorithms.EcdsaSha256) { CryptoProviderFactory = Signing }, new Dictionary<string, object> { ["typ"] = type });
     }
 
     private static bool IsSignedBy(string jwt, ECDsa key, out JsonElement claims)

@@ -1,9 +1,10 @@
 using System.Security.Cryptography;
+using Fairlead.Gateway.Files;
 using Microsoft.IdentityModel.Tokens;
 
 namespace Fairlead.Gateway.Identity;
 
-/// <summary>The gateway's own key for session tokens: ECDSA P-256, in a file of mode 0600 that is made when it is not there.</summary>
+/// <summary>The gateway's own key for session tokens, in a file that is its owner's alone.</summary>
 internal sealed class SigningKey : IDisposable
 {
     private readonly ECDsa _key;
@@ -22,52 +23,22 @@ internal sealed class SigningKey : IDisposable
     /// <summary>Verifies.</summary>
     public ECDsaSecurityKey Public { get; }
 
-    /// <exception cref="InvalidDataException">The file is not such a key, or others can read it.</exception>
-    /// <exception cref="IOException">It cannot be read or made.</exception>
-    public static SigningKey OpenOrCreate(string path)
+    /// <exception cref="InvalidDataException">There is none, it is not such a key, or others can read it.</exception>
+    /// <exception cref="IOException">It cannot be read.</exception>
+    public static SigningKey Open(string path) => File.Exists(path)
+        ? new SigningKey(PrivateKey.Read(path, "the sessions"))
+        : throw new InvalidDataException($"there is no key in {path}: the first start of the gateway makes it, or `fairlead-gateway session new`");
+
+    /// <summary>Makes a key where there is none.</summary>
+    /// <returns>True when it did.</returns>
+    /// <exception cref="IOException">It cannot be made.</exception>
+    public static bool CreateIfMissing(string path)
     {
-        if (!File.Exists(path)) Create(path);
-        const UnixFileMode owners = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-        if ((File.GetUnixFileMode(path) & ~owners) != 0)
-            throw new InvalidDataException($"expected mode 0600 on {path}: others can read the key that signs sessions; chmod it, and consider a new key");
-        var key = ECDsa.Create();
-        try
-        {
-            key.ImportFromPem(File.ReadAllText(path));
-            var parameters = key.ExportParameters(includePrivateParameters: true);
-            CryptographicOperations.ZeroMemory(parameters.D);
-            if (parameters.Curve.Oid.Value != ECCurve.NamedCurves.nistP256.Oid.Value) throw new CryptographicException("it is a key of another curve");
-            return new SigningKey(key);
-        }
-        catch (Exception e) when (e is ArgumentException or CryptographicException)
-        {
-            key.Dispose();
-            throw new InvalidDataException($"expected the PEM of an ECDSA P-256 key in {path}: {e.Message}", e);
-        }
+        if (File.Exists(path)) return false;
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        PrivateKey.Create(path).Dispose();
+        return true;
     }
 
     public void Dispose() => _key.Dispose();
-
-    private static void Create(string path)
-    {
-        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        // Whole or not at all, and one of two that start at once wins: a link fails where the name is taken.
-        var temporary = $"{path}.{Environment.ProcessId}.new";
-        File.Delete(temporary);
-        using (var file = new FileStream(temporary, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite }))
-        {
-            file.Write(System.Text.Encoding.ASCII.GetBytes(key.ExportPkcs8PrivateKeyPem() + "\n"));
-            file.Flush(flushToDisk: true);
-        }
-
-        try
-        {
-            File.Move(temporary, path, overwrite: false);
-        }
-        catch (IOException) when (File.Exists(path))
-        {
-            File.Delete(temporary);
-        }
-    }
 }

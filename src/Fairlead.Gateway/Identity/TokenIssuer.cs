@@ -34,7 +34,8 @@ internal sealed record TokenIssuer(string Name, string Issuer, string Audience, 
         if (header.TryGetProperty("crit", out _)) return Refuse("its header has 'crit', which nothing here understands");
         var keyId = SessionToken.Text(header, "kid");
         var keys = await Keys.FindAsync(keyId, cancellationToken);
-        if (keys.Count == 0) return Refuse(Keys.Problem ?? $"it is signed with a key that '{Name}' does not have");
+        // What is wrong with the fetch is for the operator: readiness has it.
+        if (keys.Count == 0) return Refuse(Keys.Problem is not null ? $"the keys of '{Name}' cannot be had" : $"it is signed with a key that '{Name}' does not have");
         var result = await new JsonWebTokenHandler { MapInboundClaims = false }.ValidateTokenAsync(token.Root, new TokenValidationParameters
         {
             ValidIssuer = Issuer,

@@ -14,6 +14,9 @@ internal sealed record Session(string Id, byte[] TokenHash, RuleSet Policy, Cred
     /// <summary>The id of the entry of the configuration that it is by. For a session with a token of its own there, the session's id.</summary>
     public string Entry { get; init; } = Id;
 
+    /// <summary>The id of the session that it is a child of, and its own where it is none: whoever it counts for.</summary>
+    public string Root { get; init; } = Id;
+
     public SessionLimits Limits { get; init; } = SessionLimits.None;
 
     /// <summary>What the parents of a child token left to it: each must allow a request, besides the policy.</summary>

@@ -9,6 +9,8 @@ namespace Fairlead.Gateway.Sessions;
 [SuppressMessage("Design", "CA1001", Justification = "A source without a timer holds nothing, and tunnels look at it for as long as they like.")]
 internal sealed class SessionLease(Session session, IReadOnlyList<SessionUsage> usages)
 {
+    private const int RefusedAtOnce = 16;
+
     private readonly CancellationTokenSource _revoked = new();
     private Session _current = session;
 
@@ -17,6 +19,9 @@ internal sealed class SessionLease(Session session, IReadOnlyList<SessionUsage> 
 
     /// <summary>What the token says, for a session that an issuer vouches for; else null.</summary>
     public VerifiedToken? Token { get; init; }
+
+    /// <summary>The digest of what the issuer signed, for a session that an issuer vouches for.</summary>
+    public string Root { get; init; } = "";
 
     /// <summary>The session's id and those of the sessions that it is a child of.</summary>
     public IReadOnlyList<string> Lineage { get; init; } = [session.Id];
@@ -46,16 +51,21 @@ internal sealed class SessionLease(Session session, IReadOnlyList<SessionUsage> 
         _ = _revoked.CancelAsync();
     }
 
-    /// <summary>Takes a tunnel, which <see cref="ReturnTunnel"/> gives back.</summary>
-    /// <returns>Null, or which limit is in the way; then nothing was taken.</returns>
-    public string? TryTakeTunnel()
+    /// <summary>What it and the sessions that it is a child of have taken.</summary>
+    public SessionUsage RootUsage => usages[^1];
+
+    /// <summary>Takes a tunnel, which <see cref="ReturnTunnel"/> gives back in any case.</summary>
+    /// <param name="isFarBeyond">True when so many were refused already and are still there that no more should be explained to.</param>
+    /// <returns>Null, or which limit is in the way.</returns>
+    public string? TakeTunnel(out bool isFarBeyond)
     {
+        isFarBeyond = false;
         var limits = Current.Limits;
-        if (IsSpent(limits) is { } spent) return spent;
         // Counted first and looked at after: two that come at once cannot both take the last one.
         foreach (var usage in usages) usage.AddTunnel(1);
+        if (IsSpent(limits) is { } spent) return spent;
         if (limits.Tunnels is not { } most || usages.All(u => u.Tunnels <= most)) return null;
-        ReturnTunnel();
+        isFarBeyond = usages.Any(u => u.Tunnels > most + RefusedAtOnce);
         return $"the session has {most} open tunnels, which is its limit";
     }
 

@@ -11,7 +11,7 @@ namespace Fairlead.Gateway.Tunnels;
 internal sealed class Tunnel(string id, SessionLease session, HostPort destination, Action<Notice> notify)
 {
     private int _requests;
-    private string? _spent;
+    private volatile string? _spent;
 
     public string Id => id;
 

@@ -36,7 +36,9 @@ public sealed partial class AdminTests
 
         using var ended = await admin.DeleteAsync("/v1/sessions/agents%2Fjob%2D1", Limits.Token());
         Assert.Equal(HttpStatusCode.OK, ended.StatusCode);
-        Assert.Equal(1, (int?)(await ended.Content.ReadFromJsonAsync<JsonNode>(Limits.Token()))!["ended"]);
+        Assert.Equal("agents/job-1", (string?)(await ended.Content.ReadFromJsonAsync<JsonNode>(Limits.Token()))!["ended"]![0]);
+        using var entry = await admin.DeleteAsync("/v1/sessions/agents", Limits.Token());
+        Assert.Equal(HttpStatusCode.Conflict, entry.StatusCode);
         await Assert.ThrowsAnyAsync<Exception>(() => stream.CopyToAsync(Stream.Null, Limits.Token()));
         Assert.Contains("agents/job-1 # ", await File.ReadAllTextAsync(site.Folder.File("state/revoked"), Limits.Token()), StringComparison.Ordinal);
         Assert.DoesNotContain((string)session["token"]!, site.Gateway.Program.Stderr.Text, StringComparison.Ordinal);
@@ -57,6 +59,7 @@ public sealed partial class AdminTests
     private static readonly (string Body, string Told)[] Requests =
     [
         ("{}", "201"),
+        ("{}", "201"),
         ("""{"session":"demo"}""", "there is no session 'demo' that this gateway's key signs for; there are: agents"),
         ("""{"sesion":"agents"}""", "unknown member 'sesion'"),
         ("""{"session":"agents","session":"agents"}""", "400 "),
@@ -67,6 +70,7 @@ public sealed partial class AdminTests
         ("""{"claims":{"session":"x"}}""", "wants the claim session: agents"),
         ("[]", "expected a JSON object"),
         ("nonsense", "invalid"),
+        ("{\"id\":\"\\ud800\"}", "400 "),
         (new string(' ', 70_000), "400 "),
     ];
 

@@ -45,7 +45,7 @@ public sealed class IssuedSessionTests
         var shown = await site.AskGatewayAsync(child, "session", "show");
         Assert.Contains("narrowed  allow GET origin.test/status/**", shown.Succeeded().Stdout, StringComparison.Ordinal);
         var record = await site.Audit.RequestAsync("/echo/child", Limits.Token());
-        Assert.StartsWith("agents/p/", (string?)record["session"], StringComparison.Ordinal);
+        Assert.StartsWith("agents/p~", (string?)record["session"], StringComparison.Ordinal);
         Assert.Equal("default: deny", (string?)record["rule"]);
     }
 

@@ -53,8 +53,18 @@ public sealed class IdentityConfigTests : IDisposable
         Assert.Equal(new() { Tunnels = 64, RequestsPerMinute = 600, Bytes = 10L << 30, MaxBody = 512 << 20 }, set.Entries[0].Granted.Limits);
         Assert.Equal(_folder["state/revoked"], options.RevocationsFile);
         Assert.Equal("***", options.Admin!.Token.ToString());
-        Assert.Equal([_folder["state/session.key"], _folder["jwks.json"], _folder["state/revoked"]], options.WatchedFiles);
+        Assert.Equal([_folder["state/session.key"], _folder["jwks.json"], _folder["roots.pem"], _folder["state/revoked"]], options.WatchedFiles);
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(_folder["state/session.key"]));
+    }
+
+    [Fact]
+    public void A_key_that_is_gone_is_made_by_a_start_and_by_no_reload()
+    {
+        Assert.Contains(Load(Good).Warnings, w => w.Contains("a new one was made", StringComparison.Ordinal));
+        Assert.Empty(Load(Good).Warnings);
+        File.Delete(_folder["state/session.key"]);
+
+        Assert.Contains("there is no key in", Assert.Throws<ConfigException>(() => ConfigFile.Load(_folder.Write("gateway.yaml", Good), null, isFirst: false)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -68,9 +78,9 @@ public sealed class IdentityConfigTests : IDisposable
     public void Revoked_ids_are_read_whatever_people_write_beside_them()
     {
         Directory.CreateDirectory(_folder["state"]);
-        _folder.Write("state/revoked", "# who left\nagents/a # gone\n\nagents/b\tsince Monday\r\nagents/c");
+        _folder.Write("state/revoked", "# who left\nagents/a # gone\n\nagents/b\tsince Monday\r\nagents/fix-#12");
 
-        Assert.Equal(["agents/a", "agents/b", "agents/c"], Load(Good).SessionSet.Revoked.Select(r => r.TrimEnd('\r')).Order());
+        Assert.Equal(["agents/a", "agents/b", "agents/fix-#12"], Load(Good).SessionSet.Revoked.Order());
     }
 
     /// <summary>What is changed in the good file, where the error is, and what it says.</summary>

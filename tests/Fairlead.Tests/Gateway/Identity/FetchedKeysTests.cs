@@ -12,6 +12,7 @@ public sealed class FetchedKeysTests : IAsyncDisposable
     private readonly FakeTimeProvider _time = new();
     private string _answer = new Signer().Jwks();
     private int _status = 200;
+    private Task _before = Task.CompletedTask;
     private string? _location;
     private Origin? _origin;
 
@@ -102,6 +103,36 @@ public sealed class FetchedKeysTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Who_hangs_up_stops_the_fetch_for_nobody_and_all_wait_for_one()
+    {
+        var gate = new TaskCompletionSource();
+        _before = gate.Task;
+        using var keys = await StartAsync("/jwks");
+        using var impatient = new CancellationTokenSource();
+        var first = keys.FindAsync("k1", impatient.Token).AsTask();
+        var others = Enumerable.Range(0, 8).Select(_ => FindAsync(keys, "k1")).ToArray();
+        await impatient.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => first);
+
+        gate.SetResult();
+
+        foreach (var other in others) Assert.Single(await other);
+        Assert.Single(_origin!.Requests);
+    }
+
+    [Theory]
+    [InlineData("FAKE\nX: 1")]
+    [InlineData("")]
+    public async Task A_token_for_the_fetch_that_cannot_be_used_is_a_problem_and_no_crash(string token)
+    {
+        using var keys = await StartAsync("/jwks", bearer: () => token.Length > 0 ? token : throw new InvalidDataException("the token for the fetch: gone"));
+
+        Assert.Empty(await FindAsync(keys, "k1"));
+
+        Assert.Contains("cannot be had", keys.Problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task The_fetch_carries_the_token_that_the_file_has_now()
     {
         var token = "FAKE-1";
@@ -121,12 +152,13 @@ public sealed class FetchedKeysTests : IAsyncDisposable
         return new FetchedKeys(new Uri($"https://127.0.0.1:{_origin.EndPoint.Port}{(isDiscovered ? "/issuer" : path)}"), isDiscovered, new X509Certificate2Collection(_ca.Root), bearer ?? (() => null), _time);
     }
 
-    private Task AnswerAsync(HttpContext context)
+    private async Task AnswerAsync(HttpContext context)
     {
+        await _before;
         context.Response.StatusCode = _status;
         if (_location is not null) context.Response.Headers.Location = _location;
         var self = $"https://127.0.0.1:{_origin!.EndPoint.Port}";
-        return context.Response.WriteAsync(context.Request.Path.Value!.EndsWith("openid-configuration", StringComparison.Ordinal) ? $$"""{"issuer":"{{self}}/issuer","jwks_uri":"{{self}}/jwks"}""" : _answer);
+        await context.Response.WriteAsync(context.Request.Path.Value!.EndsWith("openid-configuration", StringComparison.Ordinal) ? $$"""{"issuer":"{{self}}/issuer","jwks_uri":"{{self}}/jwks"}""" : _answer);
     }
 
     private static async Task<IReadOnlyList<Microsoft.IdentityModel.Tokens.SecurityKey>> FindAsync(FetchedKeys keys, string? keyId) => await keys.FindAsync(keyId, Limits.Token);

@@ -144,7 +144,7 @@ public sealed class IssuedSessionTests
         var session = (await AskAsync(registry, child)).Lease!.Current;
         var narrower = (await AskAsync(registry, grandchild)).Lease!.Current;
 
-        Assert.Equal($"agents/job-1/{id}", session.Id);
+        Assert.Equal(($"agents/job-1~{id}", "agents/job-1"), (session.Id, session.Root));
         Assert.True(session.Decide(Facts("GET", "api.test", "/a")).LetsPass);
         Assert.False(session.Decide(Facts("POST", "api.test", "/a")).LetsPass);
         Assert.False(session.Decide(Facts("GET", "other.test", "/a")).LetsPass);
@@ -164,13 +164,18 @@ public sealed class IssuedSessionTests
         var (parent, lease) = ((await AskAsync(registry, token)).Lease!, (await AskAsync(registry, child)).Lease!);
 
         Assert.Equal(Now.AddMinutes(10), lease.Expires);
-        Assert.Null(lease.TryTakeTunnel());
-        Assert.Null(lease.TryTakeTunnel());
-        Assert.Equal("the session has 2 open tunnels, which is its limit", parent.TryTakeTunnel());
+        Assert.Null(lease.TakeTunnel(out _));
+        Assert.Null(lease.TakeTunnel(out _));
+        Assert.Equal("the session has 2 open tunnels, which is its limit", parent.TakeTunnel(out var isFarBeyond));
+        Assert.False(isFarBeyond);
+        parent.ReturnTunnel();
         Assert.Equal(2, parent.Usage.Tunnels);
         lease.ReturnTunnel();
-        Assert.Null(parent.TryTakeTunnel());
-        Assert.NotNull(lease.TryTakeTunnel());
+        Assert.Null(parent.TakeTunnel(out _));
+        for (var i = 0; i < 16; i++) Assert.NotNull(lease.TakeTunnel(out isFarBeyond));
+        Assert.False(isFarBeyond);
+        Assert.NotNull(lease.TakeTunnel(out isFarBeyond));
+        Assert.True(isFarBeyond);
     }
 
     [Theory]
@@ -186,6 +191,58 @@ public sealed class IssuedSessionTests
 
         Assert.Null(lease);
         Assert.Contains(why, problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_child_has_64_rules_at_most()
+    {
+        using var registry = Start();
+        string Child(int rules) => Parse(Token()).Narrow([.. Enumerable.Range(0, rules).Select(i => $"allow GET h{i}.test")], Now.AddHours(1), Now, out _);
+
+        Assert.NotNull((await AskAsync(registry, Child(64))).Lease);
+        Assert.Contains("has 65 rules", (await AskAsync(registry, Child(65))).Why, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Of_one_token_256_children_live_at_once_and_those_that_expired_make_room()
+    {
+        using var registry = Start();
+        var token = Token();
+        string Child() => Parse(token).Narrow(["allow GET api.test"], Now.AddMinutes(1), Now, out _);
+        for (var i = 0; i < SessionRegistry.MaxChildren; i++) Assert.NotNull((await AskAsync(registry, Child())).Lease);
+
+        Assert.Contains("which is the limit", (await AskAsync(registry, Child())).Why, StringComparison.Ordinal);
+        // Nobody else is in their way.
+        Assert.NotNull((await AskAsync(registry, Token(subject: "job-2"))).Lease);
+        Assert.NotNull((await AskAsync(registry, token)).Lease);
+        _time.Advance(TimeSpan.FromMinutes(2));
+        Assert.Equal(2, registry.Alive.Count());
+        Assert.NotNull((await AskAsync(registry, Child())).Lease);
+    }
+
+    [Fact]
+    public async Task A_lifetime_is_not_got_round_by_narrowing()
+    {
+        using var registry = Start(Signer.Entry(lifetime: TimeSpan.FromMinutes(5)));
+        var token = Token(minutes: 60);
+        _ = await AskAsync(registry, token);
+        _time.Advance(TimeSpan.FromMinutes(3));
+        var child = (await AskAsync(registry, Parse(token).Narrow(["allow GET api.test"], Now.AddHours(1), Now, out _))).Lease!;
+        Assert.Equal(Now.AddMinutes(2), child.Expires);
+        _time.Advance(TimeSpan.FromMinutes(3));
+
+        Assert.True(child.Revoked.IsCancellationRequested);
+        Assert.StartsWith("the session expired at", (await AskAsync(registry, Parse(token).Narrow(["allow GET api.test"], Now.AddHours(1), Now, out _))).Why, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("job~1")]
+    [InlineData("job 1")]
+    public async Task No_subject_is_the_id_of_a_child(string subject)
+    {
+        using var registry = Start();
+
+        Assert.Contains("without '~'", (await AskAsync(registry, Token(subject: subject))).Why, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -275,9 +332,9 @@ public sealed class IssuedSessionTests
     {
         using var registry = Start();
 
-        Assert.Contains("not visible ASCII", (await AskAsync(registry, Token(subject: "a b"))).Why, StringComparison.Ordinal);
-        Assert.Contains("not visible ASCII", (await AskAsync(registry, Token(subject: new string('a', 600)))).Why, StringComparison.Ordinal);
-        Assert.Contains("not visible ASCII", (await AskAsync(registry, Token(subject: "caf\u00e9"))).Why, StringComparison.Ordinal);
+        Assert.Contains("is not visible ASCII without", (await AskAsync(registry, Token(subject: "a b"))).Why, StringComparison.Ordinal);
+        Assert.Contains("is not visible ASCII without", (await AskAsync(registry, Token(subject: new string('a', 600)))).Why, StringComparison.Ordinal);
+        Assert.Contains("is not visible ASCII without", (await AskAsync(registry, Token(subject: "caf\u00e9"))).Why, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -71,6 +71,10 @@ public sealed class SessionRegistryTests
         Assert.Equal("the session was revoked", one.WhyEnded);
         Assert.Null(await AskAsync(registry, "FAKE-token-1"));
         Assert.NotNull(await AskAsync(registry, "FAKE-token:2"));
+        // A configuration that was read before the list was written does not bring it back.
+        registry.Replace(new SessionSet([One, Two]));
+        Assert.Null(await AskAsync(registry, "FAKE-token-1"));
+        registry.Replace(new SessionSet([One, Two], [], [], new HashSet<string> { "one" }));
         registry.Replace(new SessionSet([One, Two]));
         Assert.NotNull(await AskAsync(registry, "FAKE-token-1"));
     }

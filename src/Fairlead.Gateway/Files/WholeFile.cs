@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace Fairlead.Gateway.Interception;
+namespace Fairlead.Gateway.Files;
 
 /// <summary>Files that are there whole or not at all, whenever the writer is killed.</summary>
 internal static class WholeFile
@@ -28,6 +28,13 @@ internal static class WholeFile
     /// <summary>Overwrites a file, then removes it. Who has it open, or a link to it, has nothing; what a disk or its snapshots keep is beyond us.</summary>
     public static void Destroy(string path)
     {
+        // A link is not what it leads to: as root, that could be anybody's.
+        if (new FileInfo(path).LinkTarget is not null)
+        {
+            File.Delete(path);
+            return;
+        }
+
         using (var file = new FileStream(path, FileMode.Open, FileAccess.Write))
         {
             file.Write(new byte[file.Length]);

@@ -1,8 +1,8 @@
 using System.Runtime.InteropServices;
 
-namespace Fairlead.Gateway.Interception;
+namespace Fairlead.Gateway.Files;
 
-/// <summary>Whom a file belongs to. An operator who rotates the CA as root must not leave keys that the gateway's user cannot read.</summary>
+/// <summary>Whom a file belongs to. An operator who runs a command as root must not leave files that the gateway's user cannot read.</summary>
 internal static class FileOwner
 {
     private const int AtCurrentDirectory = -100;
