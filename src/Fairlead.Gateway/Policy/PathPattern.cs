@@ -8,9 +8,20 @@ namespace Fairlead.Gateway.Policy;
 /// </summary>
 internal sealed class PathPattern
 {
+    private const string Trailing = "/. \t";
+
     private readonly string[] _segments;
 
-    private PathPattern(string[] segments) => _segments = segments;
+    private PathPattern(string text)
+    {
+        _segments = text[1..].Split('/');
+        // What stands before "/" in "/**/" is everything: that the path ends with a slash is then all that the pattern says.
+        var trimmed = Trim(text);
+        Trimmed = trimmed == text || trimmed.EndsWith("**", StringComparison.Ordinal) ? this : new PathPattern(trimmed);
+    }
+
+    /// <summary>This pattern, or it without what <see cref="Trim"/> takes away.</summary>
+    public PathPattern Trimmed { get; }
 
     /// <summary>The first segments that hold no wildcard: every path that matches begins with them.</summary>
     public IEnumerable<string> LiteralSegments => _segments.TakeWhile(s => !s.Contains('*', StringComparison.Ordinal));
@@ -22,8 +33,7 @@ internal sealed class PathPattern
     {
         pattern = null;
         problem = null;
-        var segments = text[1..].Split('/');
-        foreach (var segment in segments)
+        foreach (var segment in text[1..].Split('/'))
         {
             if (segment != "**" && segment.Contains("**", StringComparison.Ordinal))
                 problem = $"'{text}': '**' must be a whole segment, as in '/repos/**'";
@@ -32,8 +42,15 @@ internal sealed class PathPattern
 
         if (text.AsSpan().IndexOfAny('?', '#') >= 0) problem = $"'{text}': a rule ends with the path; queries are not matched";
         if (problem is not null) return false;
-        pattern = new PathPattern(segments);
+        pattern = new PathPattern(text);
         return true;
+    }
+
+    /// <summary>A path as servers have it to whom <c>/a/</c>, <c>/a//</c> and <c>/a.</c> are <c>/a</c>: without empty segments, dots and blanks at its end. One without them is returned as it is.</summary>
+    public static string Trim(string path)
+    {
+        var length = path.AsSpan().TrimEnd(Trailing).Length;
+        return length == path.Length || path == "/" ? path : length == 0 ? "/" : path[..length];
     }
 
     /// <summary>True when this pattern surely matches every path that the other matches. False may also mean that it was not worked out.</summary>

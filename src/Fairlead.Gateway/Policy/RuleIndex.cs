@@ -15,15 +15,15 @@ internal sealed class RuleIndex
     private readonly PathNode _any;
 
     private readonly bool _asksConditions;
-    private readonly bool _ignoresCase;
+    private readonly bool _isLenient;
 
     /// <param name="rules">In the order of the policy.</param>
     /// <param name="isIndexed">Which of them are indexed.</param>
     /// <param name="asksConditions">False to find a rule whether or not its conditions hold.</param>
-    /// <param name="ignoresCase">True to compare paths without regard to case, as many servers do.</param>
-    public RuleIndex(IReadOnlyList<Rule> rules, Func<Rule, bool> isIndexed, bool asksConditions = true, bool ignoresCase = false)
+    /// <param name="isLenient">True to compare paths without regard to case and to what <see cref="PathPattern.Trim"/> takes away, as many servers do.</param>
+    public RuleIndex(IReadOnlyList<Rule> rules, Func<Rule, bool> isIndexed, bool asksConditions = true, bool isLenient = false)
     {
-        (_asksConditions, _ignoresCase, _any) = (asksConditions, ignoresCase, new PathNode(ignoresCase));
+        (_asksConditions, _isLenient, _any) = (asksConditions, isLenient, new PathNode(isLenient));
         for (var i = 0; i < rules.Count; i++)
         {
             if (!isIndexed(rules[i])) continue;
@@ -40,6 +40,14 @@ internal sealed class RuleIndex
     /// <param name="facts">The request.</param>
     /// <param name="reading">One reading of its path.</param>
     public int Find(in RequestFacts facts, string reading)
+    {
+        var first = FindExactly(facts, reading);
+        // Both are looked for, since "/a/*" means "/a/" and not "/a".
+        if (_isLenient && PathPattern.Trim(reading) is var trimmed && trimmed.Length < reading.Length) first = Math.Min(first, FindExactly(facts, trimmed));
+        return first;
+    }
+
+    private int FindExactly(in RequestFacts facts, string reading)
     {
         var first = None;
         var host = facts.Destination.Host;
@@ -62,12 +70,12 @@ internal sealed class RuleIndex
     {
         if (host.IsAnyHost) return _any;
         var table = host.Wildcard switch { HostWildcard.None => _exact, HostWildcard.OneLabel => _oneLabel, _ => _labels };
-        if (!table.TryGetValue(host.Name, out var node)) table[host.Name] = node = new PathNode(_ignoresCase);
+        if (!table.TryGetValue(host.Name, out var node)) table[host.Name] = node = new PathNode(_isLenient);
         return node;
     }
 
     /// <summary>The rules whose path begins with the same literal segments, and those that go on below.</summary>
-    private sealed class PathNode(bool ignoresCase)
+    private sealed class PathNode(bool isLenient)
     {
         private readonly List<Entry> _here = [];
         private Dictionary<string, PathNode>? _below;
@@ -75,10 +83,10 @@ internal sealed class RuleIndex
         public void Add(Entry entry)
         {
             var node = this;
-            foreach (var segment in entry.Rule.Path.LiteralSegments)
+            foreach (var segment in (isLenient ? entry.Rule.Path.Trimmed : entry.Rule.Path).LiteralSegments)
             {
-                node._below ??= new(ignoresCase ? StringComparer.OrdinalIgnoreCase : StringComparer.Ordinal);
-                if (!node._below.TryGetValue(segment, out var next)) node._below[segment] = next = new PathNode(ignoresCase);
+                node._below ??= new(isLenient ? StringComparer.OrdinalIgnoreCase : StringComparer.Ordinal);
+                if (!node._below.TryGetValue(segment, out var next)) node._below[segment] = next = new PathNode(isLenient);
                 node = next;
             }
 
@@ -104,9 +112,12 @@ internal sealed class RuleIndex
             foreach (var entry in _here)
             {
                 if (entry.Order >= first) return;
-                if (entry.Host.Port != facts.Destination.Port || !entry.Rule.IsAbout(facts.Method) || !entry.Rule.Path.Matches(reading, ignoresCase)) continue;
+                if (entry.Host.Port != facts.Destination.Port || !entry.Rule.IsAbout(facts.Method) || !Matches(entry.Rule.Path, reading)) continue;
                 if (!asksConditions || entry.Rule.AppliesTo(facts.Details)) first = entry.Order;
             }
         }
+
+        private bool Matches(PathPattern path, string reading) =>
+            path.Matches(reading, isLenient) || (isLenient && path.Trimmed != path && path.Trimmed.Matches(reading, ignoresCase: true));
     }
 }

@@ -34,11 +34,11 @@ internal sealed class RuleSet
         if (Addresses.Networks.Count > 0) text += $"\nallow_addresses {Addresses}";
         if (Passthrough.Count > 0) text += $"\npassthrough {string.Join(' ', Passthrough.Select(h => h.Text))}";
         Hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)).AsSpan(0, 8));
-        // To many servers /Admin is /admin: a rule that denies one denies both, a rule that allows one allows that one.
-        _denies = new RuleIndex(rules, r => r.Verdict == Verdict.Deny, ignoresCase: true);
+        // To many servers /Admin is /admin, and so is /admin/: a rule that denies one denies all, a rule that allows one allows that one.
+        _denies = new RuleIndex(rules, r => r.Verdict == Verdict.Deny, isLenient: true);
         _allows = new RuleIndex(rules, r => r.Verdict == Verdict.Allow);
-        _conditional = new RuleIndex(rules, r => r.Conditions.Count > 0, asksConditions: false, ignoresCase: true);
-        _readsBody = new RuleIndex(rules, r => r.Conditions.Any(c => c.NeedsBody), asksConditions: false, ignoresCase: true);
+        _conditional = new RuleIndex(rules, r => r.Conditions.Count > 0, asksConditions: false, isLenient: true);
+        _readsBody = new RuleIndex(rules, r => r.Conditions.Any(c => c.NeedsBody), asksConditions: false, isLenient: true);
         _allowedHosts = new HostIndex(rules.Where(r => r.Verdict == Verdict.Allow).SelectMany(r => r.Hosts));
         _closedHosts = new HostIndex(rules.Where(r => r.Verdict == Verdict.Deny && r.IsAboutEverything).SelectMany(r => r.Hosts));
         // Made once: a decision about a plain path allocates nothing.

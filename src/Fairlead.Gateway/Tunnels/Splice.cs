@@ -23,6 +23,7 @@ internal sealed class Splice(TunnelStream tunnel, NetworkStream upstream, Func<i
     /// <summary>Carries bytes until both directions ended, or one broke.</summary>
     /// <param name="early">What was read of the tunnel before.</param>
     /// <param name="cancellationToken">Cuts it.</param>
+    /// <exception cref="OperationCanceledException">It was cut.</exception>
     public async Task<SpliceEnd> RunAsync(ReadOnlyMemory<byte> early, CancellationToken cancellationToken)
     {
         using var cut = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -33,11 +34,12 @@ internal sealed class Splice(TunnelStream tunnel, NetworkStream upstream, Func<i
         if (first != SpliceEnd.Whole) await cut.CancelAsync();
         var (upEnd, downEnd) = (await up, await down);
         var end = first != SpliceEnd.Whole ? first : upEnd != SpliceEnd.Whole ? upEnd : downEnd;
-        if (end == SpliceEnd.Whole) return end;
+        // To the directions a cut from outside looks like the other one's end.
+        if (end == SpliceEnd.Whole && !cancellationToken.IsCancellationRequested) return end;
         // A cut upload must not look like a whole one to the upstream: a reset in place of an end, which disposing the stream would send first.
         upstream.Socket.LingerState = new LingerOption(enable: true, seconds: 0);
         upstream.Socket.Close();
-        return end;
+        return end != SpliceEnd.Whole ? end : throw new OperationCanceledException(cancellationToken);
     }
 
     private async Task<SpliceEnd> UpAsync(ReadOnlyMemory<byte> early, CancellationTokenSource cut, CancellationToken watching)

@@ -24,6 +24,13 @@ internal sealed class ConnectionRace(TimeProvider time)
         }
     }
 
+    /// <summary>Most addresses that are tried: 16. A name with a hundred would be a scan.</summary>
+    public const int MaxAddresses = 16;
+
+    // Linux's numbers: IPPROTO_TCP, and TCP_USER_TIMEOUT of tcp(7), in milliseconds.
+    private const int Tcp = 6;
+    private const int TcpUserTimeout = 18;
+
     /// <summary>Connects.</summary>
     /// <param name="addresses">One or more, checked.</param>
     /// <param name="cancellationToken">Ends all attempts.</param>
@@ -36,7 +43,7 @@ internal sealed class ConnectionRace(TimeProvider time)
         Socket? winner = null;
         try
         {
-            using var left = Interleave(addresses).GetEnumerator();
+            using var left = Interleave(addresses).Take(MaxAddresses).GetEnumerator();
             var hasMore = left.MoveNext();
             SocketException? failure = null;
             while (winner is null && (hasMore || attempts.Count > 0))
@@ -85,6 +92,12 @@ internal sealed class ConnectionRace(TimeProvider time)
         var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {
+            // A peer that has gone without a word is noticed within two minutes while nothing is sent, within one while something is.
+            socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
+            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, 60);
+            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveInterval, 15);
+            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveRetryCount, 4);
+            socket.SetRawSocketOption(Tcp, TcpUserTimeout, BitConverter.GetBytes(60_000));
             await socket.ConnectAsync(address, cancellationToken);
             return socket;
         }

@@ -1,38 +1,157 @@
-using System.Diagnostics.CodeAnalysis;
 using System.Net;
+using System.Net.Sockets;
 
 namespace Fairlead.Gateway.Upstream;
 
 /// <summary>
 /// Asks the machine's resolver, which blocks a thread until it answers or loses patience, ten seconds say. .NET would take one of the pool that carries
-/// everything else, so that a few slow name servers stop the gateway: here each lookup has a thread of its own, and there are so many at once and no more.
+/// everything else, so that a few slow name servers stop the gateway: here each lookup has a thread of its own, and there are so many at once and no more,
+/// in all and for one caller. A place that becomes free goes to the caller that has the fewest.
 /// </summary>
-[SuppressMessage("Design", "CA1001", Justification = "A semaphore whose wait handle nobody asks for holds nothing, and lookups release it when nobody listens any more.")]
-internal sealed class NameLookup
+/// <param name="resolve">Asks, and blocks.</param>
+internal sealed class NameLookup(Func<string, IPAddress[]> resolve)
 {
     /// <summary>Lookups at once: 64. Others wait, within their own limit.</summary>
     public const int MaxAtOnce = 64;
 
-    private readonly SemaphoreSlim _free = new(MaxAtOnce);
+    /// <summary>Lookups of one caller at once: 8. One whose callers gave up counts until the resolver ends it.</summary>
+    public const int MaxPerCaller = 8;
 
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, Lookup> _running = [];
+    private readonly Dictionary<(string Caller, string Name), Lookup> _waiting = [];
+    private readonly Dictionary<string, Caller> _callers = [];
+    private int _free = MaxAtOnce;
+
+    public NameLookup()
+        : this(Dns.GetHostAddresses)
+    {
+    }
+
+    private sealed class Caller
+    {
+        public LinkedList<Lookup> Waiting { get; } = [];
+
+        public int Running { get; set; }
+    }
+
+    private sealed record Lookup(string Caller, string Name)
+    {
+        public TaskCompletionSource<IPAddress[]> Answer { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public int Listeners { get; set; }
+    }
+
+    /// <summary>Looks up a name, or listens to a lookup of it that is running.</summary>
+    /// <param name="caller">Who asks; each has a share.</param>
     /// <param name="name">A name, with a dot behind it to keep the search list out.</param>
     /// <param name="cancellationToken">Ends the wait; a lookup that has begun goes on unheard until the resolver ends it.</param>
-    /// <exception cref="System.Net.Sockets.SocketException">There is no such name, or no answer.</exception>
-    public async Task<IPAddress[]> ResolveAsync(string name, CancellationToken cancellationToken)
+    /// <exception cref="SocketException">There is no such name, no answer, or no thread to ask with.</exception>
+    public async Task<IPAddress[]> ResolveAsync(string caller, string name, CancellationToken cancellationToken)
     {
-        await _free.WaitAsync(cancellationToken);
-        return await Task.Factory.StartNew(Lookup, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).WaitAsync(cancellationToken);
-
-        IPAddress[] Lookup()
+        var lookup = Join(caller, name);
+        try
         {
+            return await lookup.Answer.Task.WaitAsync(cancellationToken);
+        }
+        finally
+        {
+            Leave(lookup);
+        }
+    }
+
+    private Lookup Join(string caller, string name)
+    {
+        lock (_lock)
+        {
+            if (!_running.TryGetValue(name, out var lookup) && !_waiting.TryGetValue((caller, name), out lookup))
+            {
+                _waiting[(caller, name)] = lookup = new Lookup(caller, name);
+                if (!_callers.TryGetValue(caller, out var place)) _callers[caller] = place = new Caller();
+                place.Waiting.AddLast(lookup);
+            }
+
+            lookup.Listeners++;
+            StartWhatMay();
+            return lookup;
+        }
+    }
+
+    // What nobody waits for any more is not begun.
+    private void Leave(Lookup lookup)
+    {
+        lock (_lock)
+        {
+            if (--lookup.Listeners == 0 && IsWaiting(lookup)) TakeOut(lookup);
+        }
+    }
+
+    private bool IsWaiting(Lookup lookup) => _waiting.TryGetValue((lookup.Caller, lookup.Name), out var waiting) && ReferenceEquals(waiting, lookup);
+
+    private void TakeOut(Lookup lookup)
+    {
+        _waiting.Remove((lookup.Caller, lookup.Name));
+        var caller = _callers[lookup.Caller];
+        caller.Waiting.Remove(lookup);
+        if (caller is { Running: 0, Waiting.Count: 0 }) _callers.Remove(lookup.Caller);
+    }
+
+    private void StartWhatMay()
+    {
+        while (_free > 0 && _callers.Values.Where(c => c.Waiting.Count > 0 && c.Running < MaxPerCaller).MinBy(c => c.Running)?.Waiting.First?.Value is { } next)
+        {
+            if (_running.TryGetValue(next.Name, out var same))
+            {
+                TakeOut(next);
+                _ = same.Answer.Task.ContinueWith(next.Answer.SetFromTask, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+                continue;
+            }
+
+            // Its place is counted before the caller could be forgotten.
+            _callers[next.Caller].Running++;
+            TakeOut(next);
+            _running[next.Name] = next;
+            _free--;
             try
             {
-                return Dns.GetHostAddresses(name);
+                _ = Task.Factory.StartNew(() => Run(next), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
             }
-            finally
+            catch (Exception e) when (e is TaskSchedulerException or OutOfMemoryException)
             {
-                _free.Release();
+                Release(next);
+                next.Answer.SetException(new SocketException((int)SocketError.TryAgain, "there is no thread to ask with"));
             }
         }
+    }
+
+    private void Run(Lookup lookup)
+    {
+        IPAddress[] addresses = [];
+        Exception? failure = null;
+        try
+        {
+            addresses = resolve(lookup.Name);
+        }
+        catch (Exception e)
+        {
+            failure = e;
+        }
+
+        lock (_lock)
+        {
+            Release(lookup);
+            StartWhatMay();
+        }
+
+        if (failure is null) lookup.Answer.SetResult(addresses);
+        else lookup.Answer.SetException(failure);
+    }
+
+    private void Release(Lookup lookup)
+    {
+        _running.Remove(lookup.Name);
+        _free++;
+        var caller = _callers[lookup.Caller];
+        if (--caller.Running == 0 && caller.Waiting.Count == 0) _callers.Remove(lookup.Caller);
     }
 }

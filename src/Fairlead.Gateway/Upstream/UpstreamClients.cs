@@ -30,9 +30,9 @@ internal sealed class UpstreamClients(UpstreamDialer dialer) : IDisposable
     {
         while (true)
         {
-            var pool = _bySession.GetOrAdd(sessionId, _ => New(exceptions));
+            var pool = _bySession.GetOrAdd(sessionId, id => New(id, exceptions));
             if (pool.Exceptions.Equals(exceptions)) return pool.Client.Value;
-            var next = New(exceptions);
+            var next = New(sessionId, exceptions);
             if (!_bySession.TryUpdate(sessionId, next, pool)) continue;
             _ = DisposeSoonAsync(pool);
             return next.Client.Value;
@@ -56,9 +56,9 @@ internal sealed class UpstreamClients(UpstreamDialer dialer) : IDisposable
         pool.Client.Value.Dispose();
     }
 
-    private Pool New(AddressExceptions exceptions) => new(exceptions, new(() => Create(exceptions)));
+    private Pool New(string sessionId, AddressExceptions exceptions) => new(exceptions, new(() => Create(sessionId, exceptions)));
 
-    private HttpMessageInvoker Create(AddressExceptions exceptions) => new(new SocketsHttpHandler
+    private HttpMessageInvoker Create(string sessionId, AddressExceptions exceptions) => new(new SocketsHttpHandler
     {
         // A client that helps would be a client that decides: each of these is the workload's business or nobody's.
         UseProxy = false,
@@ -72,21 +72,25 @@ internal sealed class UpstreamClients(UpstreamDialer dialer) : IDisposable
         InitialHttp2StreamWindowSize = 1024 * 1024,
         PooledConnectionIdleTimeout = TimeSpan.FromSeconds(60),
         PooledConnectionLifetime = TimeSpan.FromMinutes(10),
+        // A peer that has gone without a word is noticed while requests wait for it: for HTTP/1.1 the socket does that (ConnectionRace).
+        KeepAlivePingDelay = TimeSpan.FromSeconds(30),
+        KeepAlivePingTimeout = TimeSpan.FromSeconds(20),
+        KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests,
         MaxResponseHeadersLength = MaxResponseHeadersKiB,
         MaxResponseDrainSize = 0,
         RequestHeaderEncodingSelector = static (_, _) => Encoding.Latin1,
         ResponseHeaderEncodingSelector = static (_, _) => Encoding.Latin1,
         ConnectTimeout = Timeout.InfiniteTimeSpan, // the dialer has a limit per hop, and says which one was slow
-        ConnectCallback = (context, cancellationToken) => ConnectAsync(context, exceptions, cancellationToken),
+        ConnectCallback = (context, cancellationToken) => ConnectAsync(context, sessionId, exceptions, cancellationToken),
     });
 
-    private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, AddressExceptions exceptions, CancellationToken cancellationToken)
+    private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, string sessionId, AddressExceptions exceptions, CancellationToken cancellationToken)
     {
         var request = context.InitialRequestMessage;
         var host = context.DnsEndPoint.Host.Trim('[', ']');
         if (!HostPort.TryCreate(host, context.DnsEndPoint.Port, out var destination, out var problem)) throw new InvalidOperationException(problem);
         var began = Stopwatch.GetTimestamp();
-        var stream = await dialer.DialAsync(destination, exceptions, offersHttp2: request.Version.Major >= 2, cancellationToken);
+        var stream = await dialer.DialAsync(sessionId, destination, exceptions, offersHttp2: request.Version.Major >= 2, cancellationToken);
         if (request.Options.TryGetValue(ExchangeKey, out var exchange)) exchange.Dialled(Stopwatch.GetElapsedTime(began));
         return stream;
     }

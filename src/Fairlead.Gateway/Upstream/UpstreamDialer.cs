@@ -10,10 +10,14 @@ namespace Fairlead.Gateway.Upstream;
 /// The only place of the gateway that connects a socket: resolve once, check every answer, dial a checked address, verify TLS for the
 /// canonical name. What it returns is a verified connection; anything else is an <see cref="UpstreamException"/>.
 /// </summary>
-internal sealed class UpstreamDialer(UpstreamOptions options, OwnListeners own, TimeProvider time)
+/// <param name="options">Limits, proxies and trust.</param>
+/// <param name="own">Where the gateway listens.</param>
+/// <param name="time">The clock.</param>
+/// <param name="names">Resolves names; null for the machine's resolver.</param>
+internal sealed class UpstreamDialer(UpstreamOptions options, OwnListeners own, TimeProvider time, NameLookup? names = null)
 {
     private readonly ConnectionRace _race = new(time);
-    private readonly NameLookup _names = new();
+    private readonly NameLookup _names = names ?? new NameLookup();
 
     private readonly OwnAddresses _ownAddresses = new(time);
 
@@ -27,44 +31,48 @@ internal sealed class UpstreamDialer(UpstreamOptions options, OwnListeners own, 
     }
 
     /// <summary>Connects and verifies TLS.</summary>
+    /// <param name="caller">The session, whose share of the resolver it costs.</param>
     /// <param name="destination">Where to; its host is also the name that the certificate must be for.</param>
     /// <param name="exceptions">Which addresses besides public ones may be dialled.</param>
     /// <param name="offersHttp2">True to offer h2 beside http/1.1 by ALPN.</param>
     /// <param name="cancellationToken">Ends the attempt when nobody waits for it any more.</param>
     /// <exception cref="UpstreamException">A hop failed; the exception says which and why.</exception>
-    public async Task<SslStream> DialAsync(HostPort destination, AddressExceptions exceptions, bool offersHttp2, CancellationToken cancellationToken)
+    public async Task<SslStream> DialAsync(string caller, HostPort destination, AddressExceptions exceptions, bool offersHttp2, CancellationToken cancellationToken)
     {
-        var connection = await ConnectAsync(destination, exceptions, cancellationToken);
+        var connection = await ConnectAsync(caller, destination, exceptions, cancellationToken);
         return await UpstreamTls.AuthenticateAsync(connection, destination, offersHttp2, options, time, cancellationToken);
     }
 
     /// <summary>Connects, and leaves TLS to the caller.</summary>
+    /// <param name="caller">The session, whose share of the resolver it costs.</param>
     /// <param name="destination">Where to.</param>
     /// <param name="exceptions">Which addresses besides public ones may be dialled.</param>
     /// <param name="cancellationToken">Ends the attempt when nobody waits for it any more.</param>
     /// <exception cref="UpstreamException">A hop failed; the exception says which and why.</exception>
-    public async Task<NetworkStream> ConnectAsync(HostPort destination, AddressExceptions exceptions, CancellationToken cancellationToken)
+    public async Task<NetworkStream> ConnectAsync(string caller, HostPort destination, AddressExceptions exceptions, CancellationToken cancellationToken)
     {
         if (options.Resolve.TryGetValue(destination.Host, out var given))
-            return await ConnectAsync(destination.ToString(), [new IPEndPoint(given.Address, given.Port == 0 ? destination.Port : given.Port)], cancellationToken);
+            return await ConnectToAsync(destination.ToString(), [new IPEndPoint(given.Address, given.Port == 0 ? destination.Port : given.Port)], cancellationToken);
         var proxy = options.Proxies.FirstOrDefault(p => p.IsFor(destination));
         // A name that the proxy resolves has no address here that could be checked; a literal address always has.
         var resolves = destination.Address is not null || proxy is not { Address: not null, ResolvesHere: false };
-        IPEndPoint[] addresses = resolves ? [.. (await ResolveAsync(destination, exceptions, cancellationToken)).Select(a => new IPEndPoint(a, destination.Port))] : [];
+        IPEndPoint[] addresses = resolves ? [.. (await ResolveAsync(caller, destination, exceptions, cancellationToken)).Select(a => new IPEndPoint(a, destination.Port))] : [];
+        // A proxy may well be on this machine, or the address be public: what it is asked for is checked as if it were dialled.
+        RefuseOwn(destination.ToString(), addresses);
         return proxy?.Address is null
-            ? await ConnectAsync(destination.ToString(), addresses, cancellationToken)
-            : await ConnectThroughAsync(proxy, destination, resolves ? addresses[0].ToString() : destination.ToString(), cancellationToken);
+            ? await ConnectToAsync(destination.ToString(), addresses, cancellationToken)
+            : await ConnectThroughAsync(caller, proxy, destination, resolves ? addresses[0].ToString() : destination.ToString(), cancellationToken);
     }
 
     // What the machine itself has is not public, even when its address is; a private one that a policy excepts is reached, but for the listeners.
     private string? Refuses(IPAddress address, AddressExceptions exceptions) =>
         AddressGuard.Refuses(address, exceptions) ?? (!exceptions.Contain(address) && _ownAddresses.Contains(address) ? "the gateway's own" : null);
 
-    private async Task<NetworkStream> ConnectThroughAsync(EgressProxy proxy, HostPort destination, string target, CancellationToken cancellationToken)
+    private async Task<NetworkStream> ConnectThroughAsync(string caller, EgressProxy proxy, HostPort destination, string target, CancellationToken cancellationToken)
     {
         // The operator names the proxy as this machine knows it: by its hosts file and search list, and most often at a private address.
-        var addresses = proxy.Address!.Address is { } literal ? [literal] : await ResolveAsync(proxy.Address.Host, proxy.Address.Host, cancellationToken);
-        var connection = await ConnectAsync($"the gateway's proxy {proxy.Address}", [.. addresses.Select(a => new IPEndPoint(a, proxy.Address.Port))], cancellationToken);
+        var addresses = proxy.Address!.Address is { } literal ? [literal] : await ResolveAsync(caller, proxy.Address.Host, proxy.Address.Host, cancellationToken);
+        var connection = await ConnectToAsync($"the gateway's proxy {proxy.Address}", [.. addresses.Select(a => new IPEndPoint(a, proxy.Address.Port))], cancellationToken);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(options.ConnectTimeout);
         try
@@ -85,10 +93,10 @@ internal sealed class UpstreamDialer(UpstreamOptions options, OwnListeners own, 
         }
     }
 
-    private async Task<IPAddress[]> ResolveAsync(HostPort destination, AddressExceptions exceptions, CancellationToken cancellationToken)
+    private async Task<IPAddress[]> ResolveAsync(string caller, HostPort destination, AddressExceptions exceptions, CancellationToken cancellationToken)
     {
         // The trailing dot keeps the search list of resolv.conf out: "api.example.com" must not become "api.example.com.corp".
-        var addresses = destination.Address is { } literal ? [literal] : await ResolveAsync(destination.Host + ".", destination.Host, cancellationToken);
+        var addresses = destination.Address is { } literal ? [literal] : await ResolveAsync(caller, destination.Host + ".", destination.Host, cancellationToken);
         // All answers are checked, not only the one that is dialled: a mixed answer is an attempt to slip one in.
         foreach (var address in addresses)
         {
@@ -99,13 +107,13 @@ internal sealed class UpstreamDialer(UpstreamOptions options, OwnListeners own, 
         return addresses;
     }
 
-    private async Task<IPAddress[]> ResolveAsync(string name, string shown, CancellationToken cancellationToken)
+    private async Task<IPAddress[]> ResolveAsync(string caller, string name, string shown, CancellationToken cancellationToken)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(options.ResolveTimeout);
         try
         {
-            var addresses = await _names.ResolveAsync(name, limit.Token);
+            var addresses = await _names.ResolveAsync(caller, name, limit.Token);
             return addresses.Length > 0 ? addresses : throw new UpstreamException(UpstreamFailure.Dns, $"DNS has no address for {shown}");
         }
         catch (SocketException e)
@@ -118,14 +126,18 @@ internal sealed class UpstreamDialer(UpstreamOptions options, OwnListeners own, 
         }
     }
 
-    private async Task<NetworkStream> ConnectAsync(string whom, IPEndPoint[] addresses, CancellationToken cancellationToken)
+    private void RefuseOwn(string whom, IPEndPoint[] addresses)
     {
         foreach (var address in addresses)
         {
             if (own.Contain(address))
                 throw new UpstreamException(UpstreamFailure.AddressForbidden, $"{whom} has the address {address.Address}, where the gateway itself listens on port {address.Port}, which may never be dialled");
         }
+    }
 
+    private async Task<NetworkStream> ConnectToAsync(string whom, IPEndPoint[] addresses, CancellationToken cancellationToken)
+    {
+        RefuseOwn(whom, addresses);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(options.ConnectTimeout);
         var shown = string.Join(", ", addresses.Take(3).Select(a => a.Address)) + (addresses.Length > 3 ? $" and {addresses.Length - 3} more" : "");

@@ -273,6 +273,51 @@ public sealed class PassthroughTests : IAsyncLifetime
         Assert.Equal(change == "session" ? "session_revoked" : "gateway_aborted", Text(record, "outcome"));
     }
 
+    [Fact]
+    public async Task What_is_cut_with_its_session_does_not_look_whole_to_the_upstream()
+    {
+        var ended = new TaskCompletionSource<Exception?>();
+        await using var origin = new RawOrigin(async stream => ended.SetResult(await Record.ExceptionAsync(() => stream.CopyToAsync(stream, Limits.Token))));
+        await using var edge = await StartAsync(origin.EndPoint);
+        var workload = await ConnectAsync(edge);
+        await workload.Tunnel.WriteAsync(ClientHelloTests.For(Host), Limits.Token);
+        await workload.Tunnel.ReadExactlyAsync(new byte[5], Limits.Token);
+
+        edge.Apply(Edge.SessionOf("s2", "FAKE-other"));
+
+        var broken = Assert.IsType<IOException>(await ended.Task.WaitAsync(Limits.Token), exactMatch: false);
+        Assert.Equal(SocketError.ConnectionReset, Assert.IsType<SocketException>(broken.InnerException).SocketErrorCode);
+        await workload.CloseAsync();
+        Assert.Equal("session_revoked", Text(Assert.Single(await edge.StopAsync()), "outcome"));
+    }
+
+    [Fact]
+    public async Task Nothing_is_passed_through_that_cannot_be_recorded()
+    {
+        using var folder = new TempFolder();
+        await using var disk = await SmallDisk.MountAsync(folder["disk"]);
+        await using var origin = new RawOrigin(async stream => await stream.CopyToAsync(stream, Limits.Token));
+        await using var edge = await Edge.StartAsync(
+            new Dictionary<string, IPEndPoint> { [Host] = origin.EndPoint }, _ca, [SessionOf($"allow * {Host}")], auditFile: Path.Combine(disk.Root, "audit.jsonl"));
+        disk.Fill();
+        // The disk counts in pages, so some records still fit: the tunnel after the first that did not is refused.
+        Workload workload;
+        var dialled = 0;
+        do
+        {
+            dialled = origin.Connections;
+            workload = await ConnectAsync(edge);
+            await workload.Tunnel.WriteAsync(ClientHelloTests.For(Host), Limits.Token);
+            await Record.ExceptionAsync(async () => await workload.Tunnel.ReadExactlyAsync(new byte[5], Limits.Token));
+            await workload.CloseAsync();
+        }
+        while (origin.Connections > dialled && dialled < 200);
+
+        Assert.InRange(dialled, 0, 199);
+        Assert.Contains("the audit cannot be written, so nothing is forwarded", Assert.Single(workload.Notices).Message, StringComparison.Ordinal);
+        disk.Empty();
+    }
+
     private Task<Edge> StartAsync(IPEndPoint origin, params string[] rules) =>
         Edge.StartAsync(new Dictionary<string, IPEndPoint> { [Host] = origin }, _ca, [SessionOf(rules.Length == 0 ? [$"allow * {Host}"] : rules)]);
 

@@ -5,7 +5,7 @@ using Fairlead.EndToEnd.RedTeam.Stage;
 namespace Fairlead.EndToEnd.RedTeam.Corpora;
 
 /// <summary>
-/// Targets that a server behind a rule may read as another path. Each is tried at a host where /public/** alone is allowed, and at one where all but /admin/** is.
+/// Targets that a server behind a rule may read as another path. Each is tried at a host where /public/** alone is allowed, and at one where all but /admin/** and /sealed is.
 /// The origin reports every path that any of many lenient servers would have served.
 /// </summary>
 internal sealed class EvasivePaths : Corpus
@@ -14,7 +14,7 @@ internal sealed class EvasivePaths : Corpus
 
     public override async Task<IReadOnlyList<Verdict>> RunAsync(IReadOnlyList<AttackCase> cases)
     {
-        string[] rules = ["allow GET,POST *.red.test/public/**", "allow GET,POST *.deny.red.test", "deny * *.deny.red.test/admin/**"];
+        string[] rules = ["allow GET,POST *.red.test/public/**", "allow GET,POST *.deny.red.test", "deny * *.deny.red.test/admin/**", "deny * *.deny.red.test/sealed"];
         await using var arena = await Arena.StartAsync(cases.Count, rules, [.. cases.Select(DenyHostOf)]);
         await Attacker.ForEachAsync(cases.SelectMany(c => new[] { (Case: c, Host: c.Host), (Case: c, Host: DenyHostOf(c)) }), async attempt =>
         {
@@ -28,7 +28,7 @@ internal sealed class EvasivePaths : Corpus
         return [.. cases.SelectMany(attack => new[]
         {
             new Verdict($"{attack.Name} (allow list)", FaultOf(attack, attack.Host, "allowed", arena.Origin, path => !IsBelow(path, "/public", StringComparison.Ordinal))),
-            new Verdict($"{attack.Name} (deny list)", FaultOf(attack, DenyHostOf(attack), "passes", arena.Origin, path => IsBelow(path, "/admin", StringComparison.OrdinalIgnoreCase))),
+            new Verdict($"{attack.Name} (deny list)", FaultOf(attack, DenyHostOf(attack), "passes", arena.Origin, path => IsBelow(path, "/admin", StringComparison.OrdinalIgnoreCase) || path.TrimEnd('/', '.', ' ').Equals("/sealed", StringComparison.OrdinalIgnoreCase))),
         })];
     }
 

@@ -64,6 +64,32 @@ public sealed class ConnectionRaceTests : IDisposable
     }
 
     [Fact]
+    public async Task No_more_than_sixteen_addresses_are_tried()
+    {
+        var refused = Enumerable.Range(0, ConnectionRace.MaxAddresses).Select(_ => Refuse(IPAddress.Loopback)).ToArray();
+        var origin = Listen(IPAddress.Loopback, 8);
+        using (await new ConnectionRace(new FakeTimeProvider()).ConnectAsync([.. refused[1..], origin], Limits.Token))
+        {
+        }
+
+        await Assert.ThrowsAsync<SocketException>(() => new ConnectionRace(new FakeTimeProvider()).ConnectAsync([.. refused, origin], Limits.Token));
+    }
+
+    [Fact]
+    public async Task A_peer_that_has_gone_without_a_word_is_noticed()
+    {
+        using var socket = await new ConnectionRace(TimeProvider.System).ConnectAsync([Listen(IPAddress.Loopback, 8)], Limits.Token);
+
+        var userTimeout = new byte[4];
+        Assert.Equal(4, socket.GetRawSocketOption(6, 18, userTimeout));
+        Assert.Equal(60_000, BitConverter.ToInt32(userTimeout));
+        Assert.NotEqual(0, socket.GetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive));
+        Assert.Equal(
+            (60, 15, 4),
+            (socket.GetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime), socket.GetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveInterval), socket.GetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveRetryCount)));
+    }
+
+    [Fact]
     public async Task Where_the_first_address_answers_no_other_is_asked()
     {
         var first = Listen(IPAddress.Loopback, 8);

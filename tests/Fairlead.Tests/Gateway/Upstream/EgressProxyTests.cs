@@ -44,7 +44,7 @@ public sealed class EgressProxyTests : IAsyncLifetime
         await using var impostor = await Origin.StartAsync(other);
         await using var proxy = new TestEgressProxy(impostor.EndPoint);
 
-        var failure = await Assert.ThrowsAsync<UpstreamException>(() => Dialer(proxy.For("**")).DialAsync(To("api.test:443"), AddressExceptions.None, false, Limits.Token));
+        var failure = await Assert.ThrowsAsync<UpstreamException>(() => Dialer(proxy.For("**")).DialAsync("s1", To("api.test:443"), AddressExceptions.None, false, Limits.Token));
 
         Assert.Equal(UpstreamFailure.Tls, failure.Failure);
         Assert.Contains("'CN=The Proxy's Own CA', which no trusted root vouches for", failure.Message, StringComparison.Ordinal);
@@ -104,7 +104,7 @@ public sealed class EgressProxyTests : IAsyncLifetime
         Assert.True(HostPort.TryParse(silent.EndPoint.ToString(), out var address, out _));
         var options = new UpstreamOptions { Proxies = [new EgressProxy(address, [Edge.HostOf("**")])], ConnectTimeout = TimeSpan.FromMilliseconds(300) };
 
-        var failure = await Assert.ThrowsAsync<UpstreamException>(() => new UpstreamDialer(options, new OwnListeners(), TimeProvider.System).ConnectAsync(To("api.test:443"), AddressExceptions.None, Limits.Token));
+        var failure = await Assert.ThrowsAsync<UpstreamException>(() => new UpstreamDialer(options, new OwnListeners(), TimeProvider.System).ConnectAsync("s1", To("api.test:443"), AddressExceptions.None, Limits.Token));
 
         Assert.Equal(UpstreamFailure.ConnectTimeout, failure.Failure);
         Assert.EndsWith("did not open a tunnel to api.test:443 within 0.3 s", failure.Message, StringComparison.Ordinal);
@@ -117,10 +117,10 @@ public sealed class EgressProxyTests : IAsyncLifetime
         await using var two = new TestEgressProxy(_origin.EndPoint);
         var dialer = Dialer(one.For("*.one.test"), new EgressProxy(null, [Edge.HostOf("localhost")]), two.For("**"));
 
-        await (await dialer.ConnectAsync(To("a.one.test:443"), AddressExceptions.None, Limits.Token)).DisposeAsync();
-        await (await dialer.ConnectAsync(To("b.two.test:443"), AddressExceptions.None, Limits.Token)).DisposeAsync();
+        await (await dialer.ConnectAsync("s1", To("a.one.test:443"), AddressExceptions.None, Limits.Token)).DisposeAsync();
+        await (await dialer.ConnectAsync("s1", To("b.two.test:443"), AddressExceptions.None, Limits.Token)).DisposeAsync();
         // Direct, and so resolved and judged here.
-        var direct = await Assert.ThrowsAsync<UpstreamException>(() => dialer.ConnectAsync(To("localhost:443"), AddressExceptions.None, Limits.Token));
+        var direct = await Assert.ThrowsAsync<UpstreamException>(() => dialer.ConnectAsync("s1", To("localhost:443"), AddressExceptions.None, Limits.Token));
 
         Assert.StartsWith("CONNECT a.one.test:443 ", Assert.Single(one.Heads), StringComparison.Ordinal);
         Assert.StartsWith("CONNECT b.two.test:443 ", Assert.Single(two.Heads), StringComparison.Ordinal);
@@ -135,7 +135,7 @@ public sealed class EgressProxyTests : IAsyncLifetime
     {
         await using var proxy = new TestEgressProxy(_origin.EndPoint);
 
-        var failure = await Assert.ThrowsAsync<UpstreamException>(() => Dialer(proxy.For("**")).ConnectAsync(To(destination), AddressExceptions.None, Limits.Token));
+        var failure = await Assert.ThrowsAsync<UpstreamException>(() => Dialer(proxy.For("**")).ConnectAsync("s1", To(destination), AddressExceptions.None, Limits.Token));
 
         Assert.Equal(UpstreamFailure.AddressForbidden, failure.Failure);
         Assert.Empty(proxy.Heads);
@@ -147,11 +147,11 @@ public sealed class EgressProxyTests : IAsyncLifetime
         await using var proxy = new TestEgressProxy(_origin.EndPoint);
         var dialer = Dialer(proxy.For("**") with { ResolvesHere = true });
 
-        var refused = await Assert.ThrowsAsync<UpstreamException>(() => dialer.ConnectAsync(To("localhost:443"), AddressExceptions.None, Limits.Token));
+        var refused = await Assert.ThrowsAsync<UpstreamException>(() => dialer.ConnectAsync("s1", To("localhost:443"), AddressExceptions.None, Limits.Token));
         Assert.Empty(proxy.Heads);
         // A resolver may know nothing of "localhost.".
         if (refused.Failure != UpstreamFailure.AddressForbidden) return;
-        await (await dialer.ConnectAsync(To("localhost:443"), Edge.ExceptionsOf("127.0.0.0/8", "::1"), Limits.Token)).DisposeAsync();
+        await (await dialer.ConnectAsync("s1", To("localhost:443"), Edge.ExceptionsOf("127.0.0.0/8", "::1"), Limits.Token)).DisposeAsync();
 
         Assert.Contains(proxy.Heads.Single().Split(' ')[1], new[] { "127.0.0.1:443", "[::1]:443" });
     }
@@ -175,7 +175,7 @@ public sealed class EgressProxyTests : IAsyncLifetime
     private static UpstreamDialer Dialer(params EgressProxy[] proxies) => new(new UpstreamOptions { Proxies = proxies }, new OwnListeners(), TimeProvider.System);
 
     private static Task<UpstreamException> FailureAsync(EgressProxy proxy) =>
-        Assert.ThrowsAsync<UpstreamException>(() => Dialer(proxy).ConnectAsync(To("api.test:443"), AddressExceptions.None, Limits.Token));
+        Assert.ThrowsAsync<UpstreamException>(() => Dialer(proxy).ConnectAsync("s1", To("api.test:443"), AddressExceptions.None, Limits.Token));
 
     private static HostPort To(string destination) => HostPort.TryParse(destination, out var to, out var problem) ? to : throw new ArgumentException(problem, nameof(destination));
 }

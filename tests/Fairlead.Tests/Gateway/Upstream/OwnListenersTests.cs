@@ -50,7 +50,7 @@ public sealed class OwnListenersTests
         var dialer = new UpstreamDialer(options, own, TimeProvider.System);
         Assert.True(HostPort.TryCreate(host, canary.EndPoint.Port, out var destination, out _));
 
-        var failure = await Assert.ThrowsAsync<UpstreamException>(() => dialer.ConnectAsync(destination, Edge.ExceptionsOf("127.0.0.0/8", "::1"), Limits.Token));
+        var failure = await Assert.ThrowsAsync<UpstreamException>(() => dialer.ConnectAsync("s1", destination, Edge.ExceptionsOf("127.0.0.0/8", "::1"), Limits.Token));
 
         Assert.Equal(0, canary.Connections);
         // A resolver may know nothing of "localhost.".
@@ -69,9 +69,28 @@ public sealed class OwnListenersTests
         var dialer = new UpstreamDialer(new UpstreamOptions { Proxies = [new EgressProxy(proxy, [Edge.HostOf("**")])] }, own, TimeProvider.System);
         Assert.True(HostPort.TryParse("api.test:443", out var destination, out _));
 
-        var failure = await Assert.ThrowsAsync<UpstreamException>(() => dialer.ConnectAsync(destination, Edge.ExceptionsOf(), Limits.Token));
+        var failure = await Assert.ThrowsAsync<UpstreamException>(() => dialer.ConnectAsync("s1", destination, Edge.ExceptionsOf(), Limits.Token));
 
         Assert.Equal((UpstreamFailure.AddressForbidden, 0), (failure.Failure, canary.Connections));
+    }
+
+    [Theory]
+    [InlineData("127.0.0.1")]
+    [InlineData("api.test")]
+    public async Task Nor_is_a_proxy_asked_for_an_own_listener(string host)
+    {
+        await using var canary = new RawOrigin(_ => Task.CompletedTask);
+        await using var proxy = new TestEgressProxy(canary.EndPoint);
+        var own = new OwnListeners();
+        own.Add(8080);
+        var options = new UpstreamOptions { Proxies = [proxy.For("**:8080", "127.0.0.1:8080") with { ResolvesHere = true }] };
+        var dialer = new UpstreamDialer(options, own, TimeProvider.System, new NameLookup(_ => [IPAddress.Parse("127.0.0.2"), IPAddress.Loopback]));
+        Assert.True(HostPort.TryCreate(host, 8080, out var destination, out _));
+
+        var failure = await Assert.ThrowsAsync<UpstreamException>(() => dialer.ConnectAsync("s1", destination, Edge.ExceptionsOf("127.0.0.0/8"), Limits.Token));
+
+        Assert.Equal((UpstreamFailure.AddressForbidden, 0, 0), (failure.Failure, proxy.Heads.Count, canary.Connections));
+        Assert.Contains("where the gateway itself listens on port 8080", failure.Message, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -22,7 +22,7 @@ public sealed class UpstreamDialerTests : IDisposable
     {
         await using var origin = await Origin.StartAsync(_ca);
 
-        await using var stream = await DialerTo(origin.EndPoint).DialAsync(To("api.test"), AddressExceptions.None, offersHttp2, Limits.Token);
+        await using var stream = await DialerTo(origin.EndPoint).DialAsync("s1", To("api.test"), AddressExceptions.None, offersHttp2, Limits.Token);
 
         Assert.Equal(protocol, stream.NegotiatedApplicationProtocol.ToString());
         Assert.True(stream.SslProtocol is SslProtocols.Tls12 or SslProtocols.Tls13);
@@ -34,7 +34,7 @@ public sealed class UpstreamDialerTests : IDisposable
         await using var origin = await Origin.StartAsync(_ca);
         var options = new UpstreamOptions { ExtraRoots = [_ca.Root], Resolve = new Dictionary<string, IPEndPoint> { ["127.0.0.1"] = origin.EndPoint } };
 
-        await using var stream = await new UpstreamDialer(options, new OwnListeners(), TimeProvider.System).DialAsync(To("127.0.0.1"), AddressExceptions.None, false, Limits.Token);
+        await using var stream = await new UpstreamDialer(options, new OwnListeners(), TimeProvider.System).DialAsync("s1", To("127.0.0.1"), AddressExceptions.None, false, Limits.Token);
 
         Assert.True(stream.IsAuthenticated);
     }
@@ -177,7 +177,7 @@ public sealed class UpstreamDialerTests : IDisposable
             await Reply.ReadToEndAsync(stream);
         });
 
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => DialerTo(origin.EndPoint).DialAsync(To("api.test"), AddressExceptions.None, false, left.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => DialerTo(origin.EndPoint).DialAsync("s1", To("api.test"), AddressExceptions.None, false, left.Token));
     }
 
     [Theory]
@@ -195,7 +195,7 @@ public sealed class UpstreamDialerTests : IDisposable
         var dialer = new UpstreamDialer(new UpstreamOptions(), new OwnListeners(), TimeProvider.System);
         Assert.True(HostPort.TryCreate(host, canary.EndPoint.Port, out var destination, out _));
 
-        var failure = await Assert.ThrowsAsync<UpstreamException>(() => dialer.DialAsync(destination, AddressExceptions.None, false, Limits.Token));
+        var failure = await Assert.ThrowsAsync<UpstreamException>(() => dialer.DialAsync("s1", destination, AddressExceptions.None, false, Limits.Token));
 
         Assert.Equal(0, canary.Connections);
         // A resolver may also know nothing of "localhost.".
@@ -203,6 +203,23 @@ public sealed class UpstreamDialerTests : IDisposable
         Assert.Equal(UpstreamFailure.AddressForbidden, failure.Failure);
         Assert.Contains("may never be dialled", failure.Message, StringComparison.Ordinal);
         Assert.Equal(destination.Address is null, dialer.MayDial(destination, AddressExceptions.None, out _));
+    }
+
+    [Theory]
+    [InlineData("192.0.2.1")]
+    [InlineData("127.0.0.1")]
+    [InlineData("169.254.169.254")]
+    [InlineData("fd00:ec2::254")]
+    public async Task Every_answer_is_checked_and_not_only_the_one_that_is_dialled(string slippedIn)
+    {
+        // 8.8.8.8 is public and stands first; nothing may be sent to it, since the answer as a whole is refused.
+        var names = new NameLookup(_ => [IPAddress.Parse("8.8.8.8"), IPAddress.Parse("2001:4860:4860::8888"), IPAddress.Parse(slippedIn)]);
+        var dialer = new UpstreamDialer(new UpstreamOptions(), new OwnListeners(), TimeProvider.System, names);
+
+        var failure = await FailureAsync(dialer);
+
+        Assert.Equal(UpstreamFailure.AddressForbidden, failure.Failure);
+        Assert.Contains(slippedIn, failure.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -222,7 +239,7 @@ public sealed class UpstreamDialerTests : IDisposable
         var options = new UpstreamOptions { ExtraRoots = [_ca.Root], Resolve = ResolveTo(new IPEndPoint(IPAddress.Loopback, 0)) };
         Assert.True(HostPort.TryCreate("api.test", origin.EndPoint.Port, out var destination, out _));
 
-        await using var stream = await new UpstreamDialer(options, new OwnListeners(), TimeProvider.System).DialAsync(destination, AddressExceptions.None, false, Limits.Token);
+        await using var stream = await new UpstreamDialer(options, new OwnListeners(), TimeProvider.System).DialAsync("s1", destination, AddressExceptions.None, false, Limits.Token);
 
         Assert.True(stream.IsAuthenticated);
     }
@@ -242,7 +259,7 @@ public sealed class UpstreamDialerTests : IDisposable
     private static Dictionary<string, IPEndPoint> ResolveTo(IPEndPoint endPoint) => new() { ["api.test"] = endPoint };
 
     private static Task<UpstreamException> FailureAsync(UpstreamDialer dialer, string host = "api.test") =>
-        Assert.ThrowsAsync<UpstreamException>(() => dialer.DialAsync(To(host), AddressExceptions.None, offersHttp2: false, Limits.Token));
+        Assert.ThrowsAsync<UpstreamException>(() => dialer.DialAsync("s1", To(host), AddressExceptions.None, offersHttp2: false, Limits.Token));
 
     private static HostPort To(string host) => HostPort.TryCreate(host, 443, out var destination, out var problem) ? destination : throw new ArgumentException(problem, nameof(host));
 }

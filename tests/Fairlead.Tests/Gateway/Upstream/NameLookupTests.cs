@@ -1,0 +1,95 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
+using Fairlead.Gateway.Upstream;
+
+namespace Fairlead.Tests.Gateway.Upstream;
+
+public sealed class NameLookupTests : IDisposable
+{
+    private static readonly IPAddress[] Found = [IPAddress.Parse("192.0.2.1")];
+
+    private readonly ManualResetEventSlim _answers = new();
+    private readonly ConcurrentQueue<string> _asked = new();
+    private readonly NameLookup _names;
+
+    public NameLookupTests() => _names = new NameLookup(name =>
+    {
+        _asked.Enqueue(name);
+        if (name.StartsWith("slow", StringComparison.Ordinal)) _answers.Wait(Limits.Token);
+        return name.StartsWith("none", StringComparison.Ordinal) ? throw new SocketException((int)SocketError.HostNotFound) : Found;
+    });
+
+    public void Dispose()
+    {
+        _answers.Set();
+        _answers.Dispose();
+    }
+
+    [Fact]
+    public async Task One_callers_hundred_slow_names_keep_no_other_from_resolving()
+    {
+        var slow = Enumerable.Range(0, 100).Select(i => _names.ResolveAsync("s1", $"slow{i}.test.", Limits.Token)).ToArray();
+
+        Assert.Equal(Found, await _names.ResolveAsync("s2", "fast.test.", Limits.Token));
+        Assert.InRange(_asked.Count(n => n.StartsWith("slow", StringComparison.Ordinal)), 0, NameLookup.MaxPerCaller);
+        Assert.DoesNotContain(slow, s => s.IsCompleted);
+
+        _answers.Set();
+        Assert.All(await Task.WhenAll(slow), addresses => Assert.Equal(Found, addresses));
+        Assert.Equal(101, _asked.Count);
+    }
+
+    [Fact]
+    public async Task A_lookup_that_was_given_up_keeps_its_place_and_one_that_waited_is_never_begun()
+    {
+        using var left = CancellationTokenSource.CreateLinkedTokenSource(Limits.Token);
+        var slow = Enumerable.Range(0, NameLookup.MaxPerCaller + 1).Select(i => _names.ResolveAsync("s1", $"slow{i}.test.", left.Token)).ToArray();
+        await left.CancelAsync();
+        foreach (var lookup in slow) await Assert.ThrowsAnyAsync<OperationCanceledException>(() => lookup);
+
+        var next = _names.ResolveAsync("s1", "fast.test.", Limits.Token);
+        Assert.Equal(Found, await _names.ResolveAsync("s2", "other.test.", Limits.Token));
+        Assert.False(next.IsCompleted);
+
+        _answers.Set();
+        Assert.Equal(Found, await next);
+        Assert.DoesNotContain($"slow{NameLookup.MaxPerCaller}.test.", _asked);
+    }
+
+    [Fact]
+    public async Task Callers_of_one_name_share_its_lookup()
+    {
+        var lookups = Enumerable.Range(0, 50).Select(i => _names.ResolveAsync($"s{i % 5}", "slow.test.", Limits.Token)).ToArray();
+
+        _answers.Set();
+        await Task.WhenAll(lookups);
+
+        Assert.Equal("slow.test.", Assert.Single(_asked));
+    }
+
+    [Fact]
+    public async Task When_all_places_are_taken_the_next_goes_to_the_caller_with_the_fewest()
+    {
+        var slow = Enumerable.Range(0, NameLookup.MaxAtOnce * 2).Select(i => _names.ResolveAsync($"s{i % 8}", $"slow{i}.test.", Limits.Token)).ToArray();
+        var other = _names.ResolveAsync("other", "fast.test.", Limits.Token);
+        Assert.False(other.IsCompleted);
+
+        _answers.Set();
+        await other;
+
+        // Of those that were begun before it, none had waited for a place.
+        var before = _asked.TakeWhile(n => n != "fast.test.").Count();
+        Assert.InRange(before, 0, NameLookup.MaxAtOnce * 2 - 1);
+        await Task.WhenAll(slow);
+    }
+
+    [Fact]
+    public async Task A_failure_is_told_and_its_place_is_free_again()
+    {
+        for (var i = 0; i < NameLookup.MaxAtOnce + 1; i++)
+            await Assert.ThrowsAsync<SocketException>(() => _names.ResolveAsync("s1", $"none{i}.test.", Limits.Token));
+
+        Assert.Equal(Found, await _names.ResolveAsync("s1", "fast.test.", Limits.Token));
+    }
+}
