@@ -176,7 +176,7 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
     }
 
     private static Answer Malformed(BadHttpRequestException broken, Tunnel tunnel, RequestRecord record) => broken.StatusCode == StatusCodes.Status413PayloadTooLarge
-        ? TooLarge(record, tunnel.Session.Limits.MaxBody ?? TextBody.MaxBytes)
+        ? TooLarge(record, tunnel.Session.Limits.MaxBody ?? 0)
         : Refused(record, Outcome.BadRequest, 400, $"the body of the request is malformed: {broken.Message}", "Look at how the tool frames its body.");
 
     private Answer NotInjected(InjectionRefusal refusal, Tunnel tunnel, RequestRecord record)

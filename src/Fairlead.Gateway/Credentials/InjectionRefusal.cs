@@ -19,6 +19,9 @@ internal enum InjectionFault
     /// <summary>The workload sent a header of its own where only a placeholder may stand.</summary>
     OwnHeader,
 
+    /// <summary>The body, in which a placeholder may be, turned out to be too long to be looked through.</summary>
+    BodyTooLong,
+
     /// <summary>The body, in which a placeholder may be, could not be read.</summary>
     Body,
 }

@@ -35,10 +35,10 @@ internal static class Injector
             {
                 current = credential;
                 // 2. What the workload set itself is replaced, unless the credential says otherwise.
-                var own = credential.Existing == ExistingHeader.Replace ? null : OwnHeader(credential, request.Headers);
-                if (own is not null && credential.Existing == ExistingHeader.RefuseUnlessPlaceholder && !HoldsPlaceholder(credential, request.Headers, own))
-                    return Injection.Refused(target, InjectionFault.OwnHeader, credential.Name, $"the request brings a '{own}' of its own, and the credential '{credential.Name}' takes none but its placeholder there.");
-                if (own is not null) continue;
+                var own = credential.Existing == ExistingHeader.Replace ? [] : OwnValues(credential, request.Headers);
+                if (credential.Existing == ExistingHeader.RefuseUnlessPlaceholder && !own.All(v => credential.Placeholder?.IsInHeader(v) == true))
+                    return Injection.Refused(target, InjectionFault.OwnHeader, credential.Name, $"the request brings a '{credential.Headers[0].Name}' of its own, and the credential '{credential.Name}' takes none but its placeholder there.");
+                if (own.Count > 0) continue;
 
                 // 3. The values.
                 foreach (var header in credential.Headers) headers.Add(header.IsConstant ? header : await header.FillAsync(request.HttpContext.RequestAborted));
@@ -46,9 +46,10 @@ internal static class Injector
                 if (credential.Headers.Count + credential.Parameters.Count > 0) used.Add(credential.Name);
             }
 
-            var injection = new Injection(InjectedParameter.SetIn(target, parameters), headers) { Credentials = used };
-            // 4. Swap.
-            return bound.Any(c => c.Placeholder is not null) ? await SwapAsync(injection, bound, target, request) : injection;
+            // 4. Swap in what the workload sent, and not in what is ours: a secret stays as it is, whatever it holds.
+            var injection = new Injection(target, headers) { Credentials = used };
+            if (bound.Any(c => c.Placeholder is not null)) injection = await SwapAsync(injection, bound, request);
+            return injection with { Target = InjectedParameter.SetIn(injection.Target, parameters) };
         }
         catch (CredentialException e)
         {
@@ -56,11 +57,23 @@ internal static class Injector
         }
     }
 
-    private static async ValueTask<Injection> SwapAsync(Injection injection, IReadOnlyList<Credential> bound, string target, HttpRequest request)
+    private static async ValueTask<Injection> SwapAsync(Injection injection, IReadOnlyList<Credential> bound, HttpRequest request)
     {
         var mayBeInBody = bound.Where(c => c.Placeholder?.Surfaces.HasFlag(SwapSurfaces.Body) == true).ToList();
-        var (body, cause) = mayBeInBody.Count == 0 ? (null, null) : await TextBody.ReadAsync(request);
-        if (cause is not null) return new Injection(target, []) { Refusal = new(InjectionFault.Body, mayBeInBody[0].Name, cause.Message, cause) };
+        var target = injection.Target;
+        byte[]? body = null;
+        try
+        {
+            if (mayBeInBody.Count > 0 && await TextBody.ReadAsync(request) is { } read)
+            {
+                if (read.Length > TextBody.MaxBytes) return Injection.Refused(target, InjectionFault.BodyTooLong, mayBeInBody[0].Name, $"the body is longer than {TextBody.MaxBytes} bytes, may hold a placeholder, and its length was not announced.");
+                body = read;
+            }
+        }
+        catch (IOException e)
+        {
+            return new Injection(target, []) { Refusal = new(InjectionFault.Body, mayBeInBody[0].Name, e.Message, e) };
+        }
 
         var pairs = new List<(Placeholder, Secret)>();
         var used = injection.Credentials.ToList();
@@ -82,10 +95,9 @@ internal static class Injector
 
         if (pairs.Count == 0) return injection with { Body = body };
         var swap = new PlaceholderSwap(pairs);
-        // Ours are not looked into: a value of a secret that happens to hold a placeholder stays as it is.
         return injection with
         {
-            Target = swap.InTarget(injection.Target),
+            Target = swap.InTarget(target),
             Swap = swap,
             Body = body is null ? null : swap.InBody(body, request.ContentType) ?? body,
             Credentials = used,
@@ -95,16 +107,7 @@ internal static class Injector
     private static Injection Unavailable(string target, Credential credential, CredentialException e) =>
         Injection.Refused(target, InjectionFault.Unavailable, credential.Name, $"the credential '{credential.Name}' cannot be had: {e.Message}.");
 
-    private static string? OwnHeader(Credential credential, IHeaderDictionary headers)
-    {
-        foreach (var (name, _) in headers)
-        {
-            if (credential.Headers.Any(h => h.IsNamed(name))) return name;
-        }
-
-        return null;
-    }
-
-    private static bool HoldsPlaceholder(Credential credential, IHeaderDictionary headers, string name) => headers[name].All(v =>
-        v is not null && credential.Placeholder is { } p && (p.IsIn(v) || (Placeholder.TryReadBasic(v, out var pair) && p.IsIn(pair))));
+    // Under each spelling of the names that a server may take for ours.
+    private static List<string> OwnValues(Credential credential, IHeaderDictionary headers) =>
+        [.. headers.Where(h => credential.Headers.Any(ours => ours.IsNamed(h.Key))).SelectMany(h => h.Value).Select(v => v ?? "")];
 }

@@ -28,7 +28,10 @@ internal sealed class Placeholder(string text, ISecret secret, SwapSurfaces surf
     };
 
     /// <summary>True when a request holds it in its target or its headers, also percent-encoded or within Basic.</summary>
-    public bool IsIn(string target, IHeaderDictionary headers) => IsIn(target) || headers.Any(h => !h.Key.StartsWith(':') && h.Value.Any(v => v is not null && (IsIn(v) || TryReadBasic(v, out var pair) && IsIn(pair))));
+    public bool IsIn(string target, IHeaderDictionary headers) => IsIn(target) || headers.Any(h => !h.Key.StartsWith(':') && h.Value.Any(v => v is not null && IsInHeader(v)));
+
+    /// <summary>True when the value of a header holds it, also percent-encoded or within Basic.</summary>
+    public bool IsInHeader(string value) => IsIn(value) || (TryReadBasic(value, out var pair) && IsIn(pair));
 
     /// <summary>True when a text holds it, also percent-encoded.</summary>
     public bool IsIn(string value) =>

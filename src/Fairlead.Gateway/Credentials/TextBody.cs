@@ -1,3 +1,5 @@
+using Microsoft.AspNetCore.Http.Features;
+
 namespace Fairlead.Gateway.Credentials;
 
 /// <summary>The body of a request, where it is text and short enough to be looked through.</summary>
@@ -8,26 +10,22 @@ internal static class TextBody
 
     private static readonly string[] TextTypes = ["application/json", "application/x-www-form-urlencoded", "application/xml", "application/graphql"];
 
-    /// <returns>The body, which is then taken, or null, and it was not touched; or what broke.</returns>
-    public static async ValueTask<(byte[]? Body, IOException? Fault)> ReadAsync(HttpRequest request)
+    /// <returns>The body, which is then taken; the beginning of one that is longer; or null, and it was not touched.</returns>
+    /// <exception cref="IOException">The workload left, or, as <see cref="BadHttpRequestException"/>, the body is malformed.</exception>
+    public static async ValueTask<byte[]?> ReadAsync(HttpRequest request)
     {
-        var canHaveBody = request.HttpContext.Features.Get<Microsoft.AspNetCore.Http.Features.IHttpRequestBodyDetectionFeature>()?.CanHaveBody == true;
-        if (!canHaveBody || request.ContentLength is 0 or > MaxBytes || request.Headers.ContentEncoding.Count > 0 || !IsText(request.ContentType)) return (null, null);
+        var features = request.HttpContext.Features;
+        // What flows over a WebSocket is no body.
+        if (features.Get<IHttpExtendedConnectFeature>()?.IsExtendedConnect == true || features.Get<IHttpUpgradeFeature>()?.IsUpgradableRequest == true) return null;
+        if (features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody != true || request.ContentLength is 0 or > MaxBytes) return null;
+        if (request.Headers.ContentEncoding.Count > 0 || !IsText(request.ContentType)) return null;
         using var all = new MemoryStream();
-        try
+        while (true)
         {
-            while (true)
-            {
-                var read = await request.BodyReader.ReadAsync(request.HttpContext.RequestAborted);
-                foreach (var segment in read.Buffer) all.Write(segment.Span);
-                request.BodyReader.AdvanceTo(read.Buffer.End);
-                if (all.Length > MaxBytes) return (null, new BadHttpRequestException("it may hold a placeholder, and is longer than it may be where its length is not announced", StatusCodes.Status413PayloadTooLarge));
-                if (read.IsCompleted) return (all.ToArray(), null);
-            }
-        }
-        catch (IOException e)
-        {
-            return (null, e);
+            var read = await request.BodyReader.ReadAsync(request.HttpContext.RequestAborted);
+            foreach (var segment in read.Buffer) all.Write(segment.Span);
+            request.BodyReader.AdvanceTo(read.Buffer.End);
+            if (read.IsCompleted || all.Length > MaxBytes) return all.ToArray();
         }
     }
 

@@ -65,6 +65,7 @@ public sealed class CredentialInjectionTests : IAsyncLifetime
     [InlineData("Authorization: Bearer FAKE-own")]
     [InlineData("Authorization: Bearer FAKE-own\r\nConnection: Authorization")]
     [InlineData("Authorization: Bearer " + P + "\r\nAuthorization: Bearer FAKE-own")]
+    [InlineData("Authorization: Bearer " + P + "\r\nauthorization: Basic bWFkZTp1cA==")]
     public async Task A_header_of_its_own_is_refused_where_only_the_placeholder_may_stand(string sent)
     {
         var credential = Given.Bearer(Key) with { Existing = ExistingHeader.RefuseUnlessPlaceholder, Placeholder = Given.Placeholder(Key) };
@@ -74,6 +75,30 @@ public sealed class CredentialInjectionTests : IAsyncLifetime
         Assert.Equal((403, "credential_conflict"), (reply.Status, audit.GetProperty("outcome").GetString()));
         Assert.Empty(_origin.Requests);
         Assert.DoesNotContain("FAKE", reply.Body + audit.GetRawText(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(nameof(ExistingHeader.RefuseUnlessPlaceholder), 403)]
+    [InlineData(nameof(ExistingHeader.Keep), 200)]
+    public async Task Another_spelling_of_the_header_counts_as_the_header(string existing, int status)
+    {
+        Assert.Null(InjectedHeader.TryCreate("X-Api-Key", "{key}", new Dictionary<string, ISecret> { ["key"] = Key }, out var header));
+        var credential = new Credential("c", [header!], [Edge.HostOf(Edge.Host)]) { Existing = Enum.Parse<ExistingHeader>(existing), Placeholder = Given.Placeholder(Key) };
+
+        var (reply, _) = await AskAsync(credential, $"GET / HTTP/1.1\r\nHost: api.test\r\nX-Api-Key: {P}\r\nX_Api_Key: FAKE-own\r\n\r\n");
+
+        Assert.Equal(status, reply.Status);
+        if (status == 200) Assert.Equal("FAKE-injected", Assert.Single(_origin.Requests).Headers["X-Api-Key"]);
+    }
+
+    [Fact]
+    public async Task What_is_ours_is_not_looked_into_for_placeholders()
+    {
+        var odd = Given.Secret("odd", P + "-and-more");
+
+        var (_, _) = await AskAsync(Given.Query("k", odd) with { Placeholder = Given.Placeholder(Key) }, $"GET /?a={P} HTTP/1.1\r\nHost: api.test\r\n\r\n");
+
+        Assert.Equal($"/?a=FAKE-injected&k={P}-and-more", Assert.Single(_origin.Requests).Target);
     }
 
     [Fact]
@@ -115,7 +140,8 @@ public sealed class CredentialInjectionTests : IAsyncLifetime
 
         Assert.Equal(status, reply.Status);
         if (status == 200) Assert.StartsWith(P, Assert.Single(_origin.Requests).Body, StringComparison.Ordinal);
-        else Assert.Empty(_origin.Requests);
+        else Assert.Contains("its length was not announced", reply.Body, StringComparison.Ordinal);
+        if (status != 200) Assert.Empty(_origin.Requests);
     }
 
     [Theory]
