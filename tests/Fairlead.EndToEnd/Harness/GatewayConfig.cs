@@ -38,6 +38,7 @@ internal static class GatewayConfig
               datadog-other: { use: header, set: { DD-API-KEY: "{datadog-other}" }, hosts: [api.datadoghq.com] }
               github: { use: bearer, secret: github, hosts: [api.github.com] }
               tools: { use: header, set: { X-Tools-Key: "{tools}" }, hosts: ["*.tools.test"] }
+              swapped: { use: placeholder, secret: github, placeholder: ghp_PLACEHOLDER-for-tests, swap: [header, basic, query, body], hosts: [api.github.com] }
               git: { use: basic, username: x-access-token, password: git, hosts: [git.test] }
             policies:
               default:
@@ -49,7 +50,7 @@ internal static class GatewayConfig
         foreach (var rule in (options.UsualRules ?? Rules).Concat(options.Rules)) text.AppendLine(CultureInfo.InvariantCulture, $"      - {rule}");
         text.AppendLine("""
             sessions:
-              - { id: demo, token: { from: env, name: FAIRLEAD_TOKEN }, policy: default, credentials: [datadog, github, tools, git] }
+              - { id: demo, token: { from: env, name: FAIRLEAD_TOKEN }, policy: default, credentials: [datadog, github, tools, git, swapped] }
               - { id: other, token: { from: env, name: OTHER_TOKEN }, policy: default, credentials: [datadog-other] }
             """);
         foreach (var session in options.Sessions) text.AppendLine(CultureInfo.InvariantCulture, $"  - {session}");
