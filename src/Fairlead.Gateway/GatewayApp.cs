@@ -179,6 +179,15 @@ internal sealed class GatewayApp : IAsyncDisposable
     private static void Tell(GatewayOptions options, ILogger logger)
     {
         foreach (var warning in options.Warnings) logger.ConfigWarning(warning);
+        foreach (var secret in options.FetchedSecrets)
+        {
+            secret.Changed = problem =>
+            {
+                if (problem is null) logger.SecretAvailable(secret.Name);
+                else logger.SecretUnavailable(secret.Name, problem);
+            };
+        }
+
         foreach (var policy in options.Sessions.GroupBy(s => s.Policy.Hash))
         {
             var rules = policy.First().Policy;

@@ -44,4 +44,13 @@ internal static partial class GatewayLog
 
     [LoggerMessage(14, LogLevel.Error, "A relay asked for its CA and got none: the CA's signer {Problem}")]
     public static partial void CaNotServed(this ILogger logger, string problem);
+
+    [LoggerMessage(20, LogLevel.Error, "ALARM: session {Session} sent the placeholder of the credential {Credential} to {Destination}, which that credential is not bound to (request {Request})")]
+    public static partial void PlaceholderMisused(this ILogger logger, string session, string credential, string destination, string request);
+
+    [LoggerMessage(21, LogLevel.Error, "The secret {Secret} cannot be had: {Problem}")]
+    public static partial void SecretUnavailable(this ILogger logger, string secret, string problem);
+
+    [LoggerMessage(22, LogLevel.Information, "The secret {Secret} can be had again")]
+    public static partial void SecretAvailable(this ILogger logger, string secret);
 }

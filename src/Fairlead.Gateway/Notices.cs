@@ -45,7 +45,7 @@ internal static class Notices
     /// <summary>The kind that a refused CONNECT or request is.</summary>
     public static NoticeKind KindOf(Outcome outcome) => outcome switch
     {
-        Outcome.Denied => NoticeKind.Policy,
+        Outcome.Denied or Outcome.CredentialConflict or Outcome.PlaceholderMisused => NoticeKind.Policy,
         Outcome.AddressForbidden => NoticeKind.Address,
         Outcome.UpstreamDns => NoticeKind.Dns,
         Outcome.UpstreamConnect => NoticeKind.Connect,

@@ -117,7 +117,7 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
         var details = new HttpRequestDetails(context.Request, target.PathAndQuery.Length > target.Path.Length + 1);
         var facts = new RequestFacts(record.Method, tunnel.Destination, target.Path, details);
         if (tunnel.Session.Policy.NeedsBodyOf(facts) && await ReadBodyAsync(details, context) is { } broken)
-            return broken.StatusCode == StatusCodes.Status413PayloadTooLarge ? TooLarge(record, tunnel.Session.Limits.MaxBody ?? 0) : Refused(record, Outcome.BadRequest, 400, $"the body of the request is malformed: {broken.Message}", "Look at how the tool frames its body.");
+            return Malformed(broken, tunnel, record);
         // Read once, and not before: the configuration that is in force now judges all of the request.
         var session = tunnel.Session;
         (record.Policy, record.PolicyHash) = (session.Policy.Name, session.Policy.Hash);
@@ -136,13 +136,13 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
         // Closed on doubt: what cannot be recorded is not sent.
         if (!audit.IsWritable) return Unrecordable(record);
 
-        // 3. Inject.
-        var credentials = session.Credentials.For(tunnel.Destination);
-        record.Credentials = [.. credentials.Select(c => c.Name)];
-        InjectedHeader[] injected = [.. credentials.SelectMany(c => c.Headers)];
+        // 3. Inject. What a credential needs may take time; without it nothing is sent.
+        var injection = await Injector.ApplyAsync(session.Credentials, tunnel.Destination, target.PathAndQuery, context.Request);
+        if (injection.Refusal is { } refusal) return NotInjected(refusal, tunnel, record);
+        record.Credentials = injection.Credentials;
 
         // 4. Forward.
-        var result = await forwarder.ForwardAsync(context, session.Id, session.Policy.Addresses, tunnel.Destination, target.PathAndQuery, injected, exchange);
+        var result = await forwarder.ForwardAsync(context, session.Id, session.Policy.Addresses, tunnel.Destination, injection, exchange);
         if (result.End == ForwardEnd.ClientTooLarge) return TooLarge(record, session.Limits.MaxBody ?? 0) is var tooLarge && context.Response.HasStarted ? null : tooLarge;
         return Conclude(result, record, hasAnswered: context.Response.HasStarted);
     }
@@ -174,6 +174,19 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
         {
             throw new WorkloadLeftException(e);
         }
+    }
+
+    private static Answer Malformed(BadHttpRequestException broken, Tunnel tunnel, RequestRecord record) => broken.StatusCode == StatusCodes.Status413PayloadTooLarge
+        ? TooLarge(record, tunnel.Session.Limits.MaxBody ?? 0)
+        : Refused(record, Outcome.BadRequest, 400, $"the body of the request is malformed: {broken.Message}", "Look at how the tool frames its body.");
+
+    private Answer NotInjected(InjectionRefusal refusal, Tunnel tunnel, RequestRecord record)
+    {
+        if (refusal.Cause is BadHttpRequestException broken) return Malformed(broken, tunnel, record);
+        if (refusal.Cause is not null) throw new WorkloadLeftException(refusal.Cause);
+        if (refusal.Fault == InjectionFault.Misplaced) logger.PlaceholderMisused(record.Session, refusal.Credential, tunnel.Destination.ToString(), record.Request);
+        var (outcome, status, remedy) = InjectionOutcome.Of(refusal.Fault);
+        return Refused(record, outcome, status, refusal.Explanation, remedy);
     }
 
     private async Task<Answer?> SelfTestAsync(HttpContext context, RequestRecord record)

@@ -36,6 +36,15 @@ internal enum Outcome
     /// <summary>The destination has an address that may never be dialled.</summary>
     AddressForbidden,
 
+    /// <summary>A secret that a credential needs cannot be had; nothing was sent.</summary>
+    CredentialUnavailable,
+
+    /// <summary>The request brings a header of its own where a credential takes its placeholder only.</summary>
+    CredentialConflict,
+
+    /// <summary>A placeholder is in a request for a host that its credential is not bound to.</summary>
+    PlaceholderMisused,
+
     /// <summary>DNS failed for the upstream.</summary>
     UpstreamDns,
 

@@ -33,11 +33,19 @@ internal sealed class ConfigContext(string directory, LocalSession? local, bool 
     /// <summary>Other files that the configuration reads, whose change is a change of it.</summary>
     public List<string> WatchedFiles { get; } = [];
 
+    /// <summary>The secrets that a program gives, with their places in the file.</summary>
+    public List<(ConfigNode At, FetchedSecret Secret)> Fetched { get; } = [];
+
+    /// <summary>The tokens that are fetched when a request first needs one.</summary>
+    public List<FetchedSecret> Tokens { get; } = [];
+
     /// <summary>Where a secret comes from: <c>{ from: env, name: … }</c> or <c>{ from: file, path: … }</c>.</summary>
-    public SecretSource? ReadSource(ConfigNode node)
+    /// <param name="node">The place.</param>
+    /// <param name="also">Other words that may stand at <c>from</c> there, which somebody else reads.</param>
+    public SecretSource? ReadSource(ConfigNode node, params string[] also)
     {
         var fields = node.Closed("from", "name", "path");
-        var from = fields.Required("from").OneOf("env", "file");
+        var from = fields.Required("from").OneOf(["env", "file", .. also]);
         if (from == "env")
         {
             if (fields.Has("path", out var path)) path.Fail("'path' is for 'from: file'");
@@ -68,6 +76,9 @@ internal sealed class ConfigContext(string directory, LocalSession? local, bool 
         return secret;
     }
 
+    /// <summary>Fetches what programs give. Last, since a program must get no variable with a secret, and by then all of them are known.</summary>
+    public void Fetch() => Task.WaitAll(Fetched.Select(f => FetchAsync(f.At, f.Secret)));
+
     /// <summary>A path; a relative one begins at the file.</summary>
     public string PathOf(ConfigNode node)
     {
@@ -96,5 +107,17 @@ internal sealed class ConfigContext(string directory, LocalSession? local, bool 
         var hint = all.Count == 0 ? "none is defined" : $"did you mean '{ConfigErrors.Nearest(name, all.Keys)}'?";
         node.Fail($"there is no {what} '{HostPort.Printable(name)}'; {hint}");
         return null;
+    }
+
+    private static async Task FetchAsync(ConfigNode at, FetchedSecret secret)
+    {
+        try
+        {
+            _ = await secret.GetAsync(CancellationToken.None);
+        }
+        catch (CredentialException e)
+        {
+            lock (at.Errors) at.Fail(e.Message);
+        }
     }
 }

@@ -102,7 +102,7 @@ internal static class ConfigFile
         var listen = ListenSection.Read(fields, context);
         var auditFile = context.PathOf(fields.Required("audit").Closed("file").Required("file"));
         var secrets = fields.Has("secrets", out var secretsNode) ? SecretsSection.Read(secretsNode, context) : [];
-        var credentials = fields.Has("credentials", out var credentialsNode) ? CredentialsSection.Read(credentialsNode, secrets) : [];
+        var credentials = fields.Has("credentials", out var credentialsNode) ? CredentialsSection.Read(credentialsNode, secrets, context) : [];
         var policies = PoliciesSection.Read(fields.Required("policies"), fields.Has("host_sets", out var setsNode) ? PoliciesSection.ReadHostSets(setsNode) : [], context);
         var issuers = fields.Has("issuers", out var issuersNode) ? IssuersSection.Read(issuersNode, context) : [];
         var (revocationsFile, revoked) = fields.Has("revocations", out var revocationsNode) ? RevocationsSection.Read(revocationsNode, context) : (null, new HashSet<string>());
@@ -111,6 +111,7 @@ internal static class ConfigFile
         var admin = fields.Has("admin", out var adminNode) ? AdminSection.Read(adminNode, context) : null;
         // Behind the sections with secrets: their variables are hidden from the program that signs.
         var ca = CaSection.Read(fields.Required("ca"), context);
+        context.Fetch();
         return listen is null ? null : new GatewayOptions
         {
             Listen = listen,
@@ -124,6 +125,7 @@ internal static class ConfigFile
             SecretVariables = [.. context.SecretVariables.Distinct()],
             SecretFiles = [.. context.SecretFiles.Distinct()],
             WatchedFiles = [.. context.WatchedFiles.Distinct()],
+            FetchedSecrets = [.. context.Fetched.Select(f => f.Secret), .. context.Tokens],
             Warnings = context.Warnings,
         };
     }

@@ -39,6 +39,9 @@ internal sealed record GatewayOptions
     /// <summary>The files that hold secrets or tokens.</summary>
     public IReadOnlyList<string> SecretFiles { get; init; } = [];
 
+    /// <summary>The secrets that are fetched again and again.</summary>
+    public IReadOnlyList<Credentials.FetchedSecret> FetchedSecrets { get; init; } = [];
+
     /// <summary>Other files that were read.</summary>
     public IReadOnlyList<string> WatchedFiles { get; init; } = [];
 

@@ -9,6 +9,15 @@ namespace Fairlead.Gateway.Credentials;
 /// <param name="Hosts">Where it may go.</param>
 internal sealed record Credential(string Name, IReadOnlyList<InjectedHeader> Headers, IReadOnlyList<HostPattern> Hosts)
 {
+    /// <summary>The parameters of the query that it sets.</summary>
+    public IReadOnlyList<InjectedParameter> Parameters { get; init; } = [];
+
+    /// <summary>What becomes of a header of its own that the workload sent itself.</summary>
+    public ExistingHeader Existing { get; init; }
+
+    /// <summary>What the workload holds in place of its secret, or null.</summary>
+    public Placeholder? Placeholder { get; init; }
+
     public bool IsBoundTo(HostPort destination)
     {
         foreach (var host in Hosts)
@@ -19,10 +28,11 @@ internal sealed record Credential(string Name, IReadOnlyList<InjectedHeader> Hea
         return false;
     }
 
-    /// <summary>The header that both would set on one request, or null. Such a pair must not serve one session: which of them won would be an accident.</summary>
+    /// <summary>The header or parameter that both would set on one request, or null. Such a pair must not serve one session: which of them won would be an accident.</summary>
     public string? ConflictWith(Credential other)
     {
         if (!Hosts.Any(mine => other.Hosts.Any(mine.Overlaps))) return null;
-        return Headers.FirstOrDefault(mine => other.Headers.Any(theirs => mine.Name.Equals(theirs.Name, StringComparison.OrdinalIgnoreCase)))?.Name;
+        return Headers.FirstOrDefault(mine => other.Headers.Any(theirs => theirs.IsNamed(mine.Name)))?.Name
+            ?? Parameters.FirstOrDefault(mine => other.Parameters.Any(theirs => theirs.Name.Equals(mine.Name, StringComparison.OrdinalIgnoreCase)))?.Name;
     }
 }

@@ -9,7 +9,10 @@ internal sealed class CredentialSet(IReadOnlyList<Credential> credentials)
 
     public IReadOnlyList<Credential> All => credentials;
 
-    /// <summary>Those that are bound to a destination. Two of them never set the same header: such a configuration does not load.</summary>
+    /// <summary>Those of which the workload holds a placeholder.</summary>
+    public IReadOnlyList<Credential> WithPlaceholder { get; } = [.. credentials.Where(c => c.Placeholder is not null)];
+
+    /// <summary>Those that are bound to a destination. Two of them never set the same thing: such a configuration does not load.</summary>
     public IReadOnlyList<Credential> For(HostPort destination)
     {
         List<Credential>? bound = null;

@@ -1,9 +1,8 @@
-using System.Text;
 using Fairlead.Wire;
 
 namespace Fairlead.Gateway.Credentials;
 
-/// <summary>A header that a credential sets: its name, and a value ready to be sent. It has no string form.</summary>
+/// <summary>A header that a credential sets: its name, and what it is sent with. It has no string form.</summary>
 internal sealed class InjectedHeader
 {
     // They frame or describe the message or belong to one hop; a credential in them would break the request or reach the wrong peer.
@@ -13,48 +12,40 @@ internal sealed class InjectedHeader
         "Content-Type", "Expect", "Expires", "Host", "Keep-Alive", "Last-Modified", "Proxy-Authorization", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade",
     };
 
-    private readonly string _value;
+    private readonly SecretText _value;
 
-    private InjectedHeader(string name, string value) => (Name, _value) = (name, value);
+    private InjectedHeader(string name, SecretText value) => (Name, _value) = (name, value);
 
     public string Name { get; }
 
+    /// <summary>True when its value is the same for every request.</summary>
+    public bool IsConstant => _value.IsConstant;
+
     /// <summary>Makes a header from a template such as <c>Token {github}</c>, in which <c>{name}</c> stands for a secret.</summary>
     /// <returns>Null, or what is wrong with it.</returns>
-    public static string? TryCreate(string name, string template, IReadOnlyDictionary<string, Secret> secrets, out InjectedHeader? header)
+    public static string? TryCreate(string name, string template, IReadOnlyDictionary<string, ISecret> secrets, out InjectedHeader? header, Func<string, string>? encode = null)
     {
         header = null;
         if (name.Length == 0 || !name.All(c => char.IsAsciiLetterOrDigit(c) || "!#$%&'*+-.^_`|~".Contains(c, StringComparison.Ordinal)))
             return $"'{HostPort.Printable(name)}' is not the name of a header";
         if (Forbidden.Contains(name)) return $"'{name}' frames or describes the message, or belongs to one hop; a credential cannot set it";
-
-        var value = new StringBuilder();
-        var usesSecret = false;
-        for (var i = 0; i < template.Length; i++)
-        {
-            if (template[i] != '{')
-            {
-                if (template[i] is < ' ' or > '~') return $"the template of '{name}' holds a character that is not visible ASCII";
-                value.Append(template[i]);
-                continue;
-            }
-
-            var end = template.IndexOf('}', i);
-            if (end < 0) return $"the template of '{name}' has '{{' without '}}'";
-            var secretName = template[(i + 1)..end];
-            if (!secrets.TryGetValue(secretName, out var secret)) return $"there is no secret '{HostPort.Printable(secretName)}'";
-            value.Append(secret.Reveal());
-            usesSecret = true;
-            i = end;
-        }
-
-        if (!usesSecret) return $"the template of '{name}' names no secret; write it as {{name}}";
-        header = new InjectedHeader(name, value.ToString());
+        if (SecretText.TryParse(name, template, secrets, out var value, encode) is { } problem) return problem;
+        header = new InjectedHeader(name, value!);
         return null;
     }
 
-    /// <summary>The value as it goes to the upstream. Only the upstream request may hold it.</summary>
-    public string Reveal() => _value;
+    /// <summary>True for its own name. Servers that hand headers on as variables (CGI and its kin) do not tell '-' from '_', so neither does this.</summary>
+    public bool IsNamed(string name) => Name.Length == name.Length && Name.Replace('-', '_').Equals(name.Replace('-', '_'), StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>The one secret in its value; null where there are several.</summary>
+    public ISecret? OnlySecret() => _value.OnlySecret;
+
+    /// <summary>The header as it is now.</summary>
+    /// <exception cref="CredentialException">A secret of it cannot be had.</exception>
+    public async ValueTask<InjectedHeader> FillAsync(CancellationToken cancellationToken) => IsConstant ? this : new InjectedHeader(Name, await _value.FillAsync(cancellationToken));
+
+    /// <summary>The value as it goes to the upstream, of a header whose value is known. Only the upstream request may hold it.</summary>
+    public string Reveal() => _value.Reveal();
 
     public override string ToString() => $"{Name}: ***";
 }

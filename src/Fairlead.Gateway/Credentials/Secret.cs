@@ -3,7 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 namespace Fairlead.Gateway.Credentials;
 
 /// <summary>A secret value that cannot be printed by accident: it has no string form, and <see cref="Reveal"/> is the one way to it.</summary>
-internal sealed class Secret
+internal sealed class Secret : ISecret
 {
     private readonly string _value;
 
@@ -11,6 +11,10 @@ internal sealed class Secret
 
     /// <summary>The name it has in the configuration.</summary>
     public string Name { get; }
+
+    Secret? ISecret.Constant => this;
+
+    ValueTask<Secret> ISecret.GetAsync(CancellationToken cancellationToken) => new(this);
 
     /// <summary>Checks a value as it came from its source. One trailing line break is trimmed: editors and <c>echo</c> leave it.</summary>
     /// <param name="name">The name in the configuration.</param>

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.IO.Pipelines;
 using Fairlead.Gateway.Credentials;
 using Fairlead.Gateway.Policy;
 using Fairlead.Wire;
@@ -22,19 +23,19 @@ internal sealed class Forwarder(UpstreamClients clients, UpstreamOptions options
     /// <param name="sessionId">Whose connections are used.</param>
     /// <param name="exceptions">Which addresses besides public ones may be dialled for it.</param>
     /// <param name="destination">Where to.</param>
-    /// <param name="target">Path and query, as sent.</param>
-    /// <param name="injected">What the credentials add.</param>
+    /// <param name="injection">Path and query, and what the credentials add.</param>
     /// <param name="exchange">What is measured.</param>
     public async Task<ForwardResult> ForwardAsync(
-        HttpContext context, string sessionId, AddressExceptions exceptions, HostPort destination, string target, IReadOnlyList<InjectedHeader> injected, Exchange exchange)
+        HttpContext context, string sessionId, AddressExceptions exceptions, HostPort destination, Injection injection, Exchange exchange)
     {
         using var stopBody = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         // 1. The request. 2. Its body streams while the answer is awaited, and may go on while the answer comes.
         var upgrade = UpgradeRequest.Of(context);
         var hasBody = upgrade is null && context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody == true;
-        var body = hasBody ? new RequestBody(context.Request.BodyReader, context.Request.ContentLength, exchange, stopBody.Token) : null;
-        using var request = UpstreamRequest.Create(context, destination, target, upgrade, body, injected);
+        var (reader, length) = injection.Body is { } swapped ? (PipeReader.Create(new ReadOnlySequence<byte>(swapped)), swapped.Length) : (context.Request.BodyReader, context.Request.ContentLength);
+        var body = hasBody ? new RequestBody(reader, length, exchange, stopBody.Token) : null;
+        using var request = UpstreamRequest.Create(context, destination, upgrade, body, injection);
         request.Options.Set(UpstreamClients.ExchangeKey, exchange);
         HttpResponseMessage? response = null;
         try

@@ -25,18 +25,16 @@ internal static class UpstreamRequest
 
     /// <param name="context">The workload's request.</param>
     /// <param name="destination">The tunnel's destination: scheme and authority of the target.</param>
-    /// <param name="target">Path and query as sent.</param>
     /// <param name="upgrade">The protocol of an upgrade, or null.</param>
     /// <param name="body">The body, or null.</param>
-    /// <param name="injected">The credentials' headers; the workload's own of these names are dropped.</param>
-    public static HttpRequestMessage Create(
-        HttpContext context, HostPort destination, string target, UpgradeRequest? upgrade, RequestBody? body, IReadOnlyList<InjectedHeader> injected)
+    /// <param name="injection">Path and query, and the credentials' headers; the workload's own of these names are dropped.</param>
+    public static HttpRequestMessage Create(HttpContext context, HostPort destination, UpgradeRequest? upgrade, RequestBody? body, Injection injection)
     {
         var isHttp2 = HttpProtocol.IsHttp2(context.Request.Protocol) && upgrade is null;
         var request = new HttpRequestMessage
         {
             Method = new HttpMethod(upgrade is null ? context.Request.Method : "GET"),
-            RequestUri = new Uri($"https://{destination}{target}", AsWritten),
+            RequestUri = new Uri($"https://{destination}{injection.Target}", AsWritten),
             // The workload's version is mirrored, so that what it relies on (one request after another, trailers) holds on both hops.
             Version = isHttp2 ? HttpVersion.Version20 : HttpVersion.Version11,
             VersionPolicy = isHttp2 ? HttpVersionPolicy.RequestVersionOrLower : HttpVersionPolicy.RequestVersionExact,
@@ -46,11 +44,11 @@ internal static class UpstreamRequest
         // connection ends before an answer; once it has begun on content it does not.
         if (body is null && !HttpMethods.IsGet(request.Method.Method) && !HttpMethods.IsHead(request.Method.Method) && !HttpMethods.IsOptions(request.Method.Method))
             request.Content = new NoBody();
-        CopyHeaders(context, request, injected);
+        CopyHeaders(context, request, injection);
         // Host also becomes the name in TLS in HttpClient, so it is ours: the one canonical value that the tunnel, SNI and Host were found to agree on.
         request.Headers.Host = destination.Port == 443 ? destination.UriHost : destination.ToString();
         upgrade?.AddTo(request);
-        foreach (var header in injected)
+        foreach (var header in injection.Headers)
         {
             if (!request.Headers.TryAddWithoutValidation(header.Name, header.Reveal()))
                 throw new InvalidOperationException($"the header '{header.Name}' cannot be set on a request");
@@ -59,14 +57,14 @@ internal static class UpstreamRequest
         return request;
     }
 
-    private static void CopyHeaders(HttpContext context, HttpRequestMessage request, IReadOnlyList<InjectedHeader> injected)
+    private static void CopyHeaders(HttpContext context, HttpRequestMessage request, Injection injection)
     {
         var nominated = HopByHop.Nominated(context.Request.Headers.Connection);
         foreach (var (name, values) in context.Request.Headers)
         {
             if (name.StartsWith(':') || HopByHop.Contains(name) || nominated?.Contains(name) == true) continue;
             if (name.Equals("Host", StringComparison.OrdinalIgnoreCase) || name.Equals("Content-Length", StringComparison.OrdinalIgnoreCase)) continue;
-            if (IsInjected(name, injected)) continue;
+            if (IsInjected(name, injection.Headers)) continue;
             if (name.Equals("Expect", StringComparison.OrdinalIgnoreCase))
             {
                 // The upstream decides: its 100 makes us read the body, which makes Kestrel send the workload its 100.
@@ -74,12 +72,14 @@ internal static class UpstreamRequest
                 continue;
             }
 
-            Add(request, name, values);
+            Add(request, name, injection.Swap is null ? values : Swapped(values, injection.Swap));
         }
 
         // RFC 9110 §10.1.4: "trailers" is the one value of TE that says something about the workload and not about the hop; gRPC insists on it.
         if (((string?)context.Request.Headers.TE)?.Contains("trailers", StringComparison.OrdinalIgnoreCase) == true) request.Headers.TryAddWithoutValidation("TE", "trailers");
     }
+
+    private static StringValues Swapped(StringValues values, PlaceholderSwap swap) => values.Select(v => v is null ? null : swap.InHeader(v)).ToArray();
 
     private static void Add(HttpRequestMessage request, string name, StringValues values)
     {
@@ -94,8 +94,7 @@ internal static class UpstreamRequest
     {
         foreach (var header in injected)
         {
-            // Servers that hand headers on as variables (CGI and its kin) do not tell '-' from '_'.
-            if (header.Name.Length == name.Length && header.Name.Replace('-', '_').Equals(name.Replace('-', '_'), StringComparison.OrdinalIgnoreCase)) return true;
+            if (header.IsNamed(name)) return true;
         }
 
         return false;

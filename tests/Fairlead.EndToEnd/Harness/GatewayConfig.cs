@@ -11,6 +11,9 @@ internal static class GatewayConfig
     {
         folder.Folder("state");
         folder.Write("github.token", TestSecrets.Github + "\n");
+        folder.Write("git.token", TestSecrets.Git + "\n");
+        folder.Write("print-git-token.sh", "#!/bin/sh\nexec cat \"$(dirname \"$0\")/git.token\"\n");
+        File.SetUnixFileMode(folder.File("print-git-token.sh"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         folder.Write("state/origin-ca.pem", origin.Certificates.RootPem + options.ExtraCa);
         foreach (var (name, content) in options.Files) folder.Write(name, content);
         return folder.Write("fairlead.yaml", Text(origin, options));
@@ -29,11 +32,14 @@ internal static class GatewayConfig
               datadog-other: { from: env, name: OTHER_DD_API_KEY }
               github: { from: file, path: ./github.token }
               tools: { from: env, name: TOOLS_KEY }
+              git: { from: exec, command: [./print-git-token.sh] }
             credentials:
               datadog: { use: header, set: { DD-API-KEY: "{datadog}" }, hosts: [api.datadoghq.com] }
               datadog-other: { use: header, set: { DD-API-KEY: "{datadog-other}" }, hosts: [api.datadoghq.com] }
               github: { use: bearer, secret: github, hosts: [api.github.com] }
               tools: { use: header, set: { X-Tools-Key: "{tools}" }, hosts: ["*.tools.test"] }
+              swapped: { use: placeholder, secret: github, placeholder: ghp_PLACEHOLDER-for-tests, swap: [header, basic, query, body], hosts: [api.github.com] }
+              git: { use: basic, username: x-access-token, password: git, hosts: [git.test] }
             policies:
               default:
                 mode: enforce
@@ -44,7 +50,7 @@ internal static class GatewayConfig
         foreach (var rule in (options.UsualRules ?? Rules).Concat(options.Rules)) text.AppendLine(CultureInfo.InvariantCulture, $"      - {rule}");
         text.AppendLine("""
             sessions:
-              - { id: demo, token: { from: env, name: FAIRLEAD_TOKEN }, policy: default, credentials: [datadog, github, tools] }
+              - { id: demo, token: { from: env, name: FAIRLEAD_TOKEN }, policy: default, credentials: [datadog, github, tools, git, swapped] }
               - { id: other, token: { from: env, name: OTHER_TOKEN }, policy: default, credentials: [datadog-other] }
             """);
         foreach (var session in options.Sessions) text.AppendLine(CultureInfo.InvariantCulture, $"  - {session}");

@@ -9,6 +9,7 @@ internal static class TestSecrets
     public const string OtherDatadog = "FAKE-other-datadog-key-for-tests";
     public const string Github = "FAKE-github-token-for-tests";
     public const string Tools = "FAKE-tools-key-for-tests";
+    public const string Git = "FAKE-git-token-for-tests";
 
-    public static readonly string[] All = [Token, OtherToken, Datadog, OtherDatadog, Github, Tools];
+    public static readonly string[] All = [Token, OtherToken, Datadog, OtherDatadog, Github, Tools, Git];
 }

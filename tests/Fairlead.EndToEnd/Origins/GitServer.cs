@@ -1,20 +1,30 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
+using Fairlead.EndToEnd.Harness;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 
 namespace Fairlead.EndToEnd.Origins;
 
-/// <summary>git's own smart HTTP server, <c>git http-backend</c>, behind the names git.test and github.com and those of tools that are git. Anyone may push.</summary>
+/// <summary>git's own smart HTTP server, <c>git http-backend</c>, behind the names git.test and github.com and those of tools that are git. Anyone may push, but below <c>/private/</c> nobody reads without the token as the password of Basic.</summary>
 internal static class GitServer
 {
+    private static readonly string Expected = "Basic " + Convert.ToBase64String(Encoding.ASCII.GetBytes($"x-access-token:{TestSecrets.Git}"));
+
     public static void Map(WebApplication app, string projectRoot) =>
         app.Map("/{**path}", context => ServeAsync(context, projectRoot)).RequireHost("git.test", "github.com", "git-clone.tools.test", "git-push.tools.test", "git-ssh.tools.test").WithOrder(-1);
 
     private static async Task ServeAsync(HttpContext context, string projectRoot)
     {
+        if (context.Request.Path.StartsWithSegments("/private", StringComparison.Ordinal) && context.Request.Headers.Authorization != Expected)
+        {
+            context.Response.StatusCode = StatusCodes.Status401Unauthorized;
+            context.Response.Headers.WWWAuthenticate = "Basic realm=\"private\"";
+            return;
+        }
+
         using var backend = Start(context.Request, projectRoot);
         var input = FeedAsync(context, backend);
         await AnswerAsync(context.Response, backend.StandardOutput.BaseStream, context.RequestAborted);

@@ -76,5 +76,27 @@ public sealed class InjectionTests(SharedSite shared)
         Assert.All(TestSecrets.All, secret => Assert.DoesNotContain(secret, everything, StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData("--http1.1")]
+    [InlineData("--http2")]
+    public async Task A_placeholder_becomes_the_secret_for_its_host(string option)
+    {
+        await GetAsync(option, "-H", $"X-Extra: key {Placeholder}", "--json", $"{{\"key\":\"{Placeholder}\"}}", $"https://api.github.com/status/200/swapped{option}?key={Placeholder}");
+
+        Assert.Equal([$"key {TestSecrets.Github}"], _site.Origin.Requests.Single($"/status/200/swapped{option}?key={TestSecrets.Github}").Values("X-Extra"));
+    }
+
+    [Fact]
+    public async Task A_placeholder_for_another_host_is_refused_and_raises_an_alarm()
+    {
+        var result = await _site.RunAsync("curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", "-u", $"user:{Placeholder}", "https://origin.test/status/200/misused");
+
+        Assert.Equal("403", result.Succeeded().Stdout);
+        Assert.Equal("placeholder_misused", (await _site.Audit.RequestAsync("/status/200/misused", Limits.Token()))["outcome"]?.ToString());
+        Assert.Contains("ALARM: session demo sent the placeholder of the credential swapped to origin.test:443", _site.Gateway.Program.Stderr.Text, StringComparison.Ordinal);
+    }
+
+    private const string Placeholder = "ghp_PLACEHOLDER-for-tests";
+
     private async Task GetAsync(params string[] arguments) => (await _site.RunAsync("curl", ["-sS", "--fail", .. arguments])).Succeeded();
 }

@@ -30,6 +30,21 @@ public sealed class GitTests(SharedSite shared)
     }
 
     [Theory]
+    [InlineData("https://git.test/private/secret.git")]
+    [InlineData("https://x-access-token:made-up@git.test/private/secret.git")]
+    public async Task Git_clones_a_private_repository_with_a_token_that_it_does_not_have(string address)
+    {
+        var site = shared.Site;
+        var repositories = Directory.CreateDirectory(Path.Combine(site.Origin.GitRepositories.Path, "private")).FullName;
+        if (!Directory.Exists(Path.Combine(repositories, "secret.git"))) await GitAsync(repositories, "init", "--quiet", "--bare", "--initial-branch=main", "secret.git");
+        var folder = site.Folder.File($"private-{Guid.NewGuid():n}");
+
+        (await site.RunAsync("git", "-c", "core.askPass=", "clone", "--quiet", address, folder)).Succeeded();
+
+        Assert.All(TestSecrets.All, secret => Assert.DoesNotContain(secret, File.ReadAllText(Path.Combine(folder, ".git", "config")), StringComparison.Ordinal));
+    }
+
+    [Theory]
     [InlineData("git@git.test:ssh.git")]
     [InlineData("ssh://git@git.test/ssh.git")]
     public async Task Git_clones_an_ssh_address_by_https_when_it_is_told_to(string address)

@@ -90,7 +90,7 @@ internal sealed class Edge : IAsyncDisposable
     public static Credential CredentialOf(string name, string header, string value, string host = Host)
     {
         Assert.True(Secret.TryCreate(name, value, out var secret, out _, out _));
-        Assert.Null(InjectedHeader.TryCreate(header, $"{{{name}}}", new Dictionary<string, Secret> { [name] = secret }, out var injected));
+        Assert.Null(InjectedHeader.TryCreate(header, $"{{{name}}}", new Dictionary<string, ISecret> { [name] = secret }, out var injected));
         Assert.True(HostPattern.TryParse(host, out var pattern, out _));
         return new Credential(name, [injected!], [pattern]);
     }

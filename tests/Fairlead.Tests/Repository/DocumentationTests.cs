@@ -35,6 +35,15 @@ public sealed partial class DocumentationTests : IDisposable
         Assert.All(shown, text => Assert.NotEmpty(ConfigFile.Load(_folder.Write("fairlead.yaml", text), local: null).Sessions));
     }
 
+    /// <summary>Without its secrets: the programs that it names are not on every machine.</summary>
+    [Fact]
+    public void The_credentials_that_a_page_shows_load()
+    {
+        var shown = YamlBlock().Match(File.ReadAllText(RepositoryFiles.PathOf("docs/credentials.md"))).Groups[1].Value;
+
+        Assert.Equal(6, Assert.Single(ConfigFile.LoadForReview(_folder.Write("fairlead.yaml", shown)).Sessions).Credentials.All.Count);
+    }
+
     [Fact]
     public void A_ca_that_a_page_shows_loads()
     {

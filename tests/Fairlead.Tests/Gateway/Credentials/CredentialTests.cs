@@ -39,6 +39,23 @@ public sealed class CredentialTests
     public void Two_that_set_one_header_for_one_host_conflict(string header, string host, string otherHeader, string otherHost, string? conflict) =>
         Assert.Equal(conflict, Edge.CredentialOf("a", header, "FAKE", host).ConflictWith(Edge.CredentialOf("b", otherHeader, "FAKE", otherHost)));
 
+    [Theory]
+    [InlineData("X_Key", "X-Key")]
+    [InlineData("Authorization", null)]
+    public void So_do_two_that_a_server_may_take_for_one(string header, string? conflict) =>
+        Assert.Equal(conflict, Edge.CredentialOf("a", "X-Key", "FAKE").ConflictWith(Edge.CredentialOf("b", header, "FAKE")));
+
+    [Fact]
+    public void Two_that_set_one_parameter_or_one_Authorization_conflict()
+    {
+        var secret = Given.Secret("s", "FAKE");
+
+        Assert.Equal("key", Given.Query("key", secret).ConflictWith(Given.Query("KEY", secret)));
+        Assert.Equal("Authorization", Given.Basic("u", secret).ConflictWith(Given.Bearer(secret)));
+        Assert.Null(Given.Basic("u", secret, "git.test").ConflictWith(Given.Bearer(secret)));
+        Assert.Null(Given.Query("Authorization", secret).ConflictWith(Given.Bearer(secret)));
+    }
+
     [Fact]
     public void A_secret_is_never_printed()
     {
@@ -57,7 +74,8 @@ public sealed class CredentialTests
         using var logging = LoggerFactory.Create(b => b.SetMinimumLevel(LogLevel.Trace).AddProvider(new Lines(lines)));
         var logger = logging.CreateLogger("canary");
 
-        foreach (var thing in new object[] { secret, credential.Headers[0], credential, session.Credentials, session, options, new SessionRegistry(new SessionSet([session]), TimeProvider.System), credential.Headers })
+        var others = new object[] { Given.Basic("u", secret), Given.Query("k", secret), Given.Query("k", secret).Parameters[0], Given.Swapped(secret) };
+        foreach (var thing in new object[] { secret, credential.Headers[0], credential, session.Credentials, session, options, new SessionRegistry(new SessionSet([session]), TimeProvider.System), credential.Headers }.Concat(others))
         {
             if (logger.IsEnabled(LogLevel.Information)) logger.LogInformation("{Thing} {@Same}", thing, thing);
             lines.WriteLine(thing);

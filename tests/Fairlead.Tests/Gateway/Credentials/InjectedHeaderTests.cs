@@ -4,7 +4,7 @@ namespace Fairlead.Tests.Gateway.Credentials;
 
 public sealed class InjectedHeaderTests
 {
-    private static readonly Dictionary<string, Secret> Secrets = new() { ["a"] = SecretOf("a", "FAKE-a"), ["b"] = SecretOf("b", "FAKE-{b}") };
+    private static readonly Dictionary<string, ISecret> Secrets = new() { ["a"] = SecretOf("a", "FAKE-a"), ["b"] = SecretOf("b", "FAKE-{b}") };
 
     [Theory]
     [InlineData("DD-API-KEY", "{a}", "FAKE-a")]

@@ -1,0 +1,79 @@
+namespace Fairlead.Gateway.Credentials;
+
+/// <summary>
+/// A secret that is fetched: kept while it is fresh, fetched once for all who wait for it, and, for as long as it stays usable, used on when a fetch
+/// fails. After a failure the next fetch waits five seconds, so that a crowd of requests is not a crowd of fetches.
+/// </summary>
+/// <param name="name">The name in the configuration.</param>
+/// <param name="fetch">Gets a value; a <see cref="CredentialException"/> says why there is none.</param>
+/// <param name="time">The clock.</param>
+internal sealed class FetchedSecret(string name, Func<CancellationToken, Task<FetchedSecret.Kept>> fetch, TimeProvider time) : ISecret
+{
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(5);
+
+    private readonly Lock _gate = new();
+    private Task<Secret>? _flight;
+    private Kept? _kept;
+    private string? _problem;
+    private DateTimeOffset _pausedUntil = DateTimeOffset.MinValue;
+
+    public string Name => name;
+
+    Secret? ISecret.Constant => null;
+
+    /// <summary>Is told once when a fetch begins to fail, with the reason, and once, with null, when it works again.</summary>
+    public Action<string?>? Changed { get; set; }
+
+    public ValueTask<Secret> GetAsync(CancellationToken cancellationToken)
+    {
+        if (Volatile.Read(ref _kept) is { } kept && time.GetUtcNow() < kept.FreshUntil) return new(kept.Value);
+        lock (_gate)
+        {
+            // Without the caller's token: others wait for the same fetch.
+            if (_flight is null or { IsCompleted: true }) _flight = Task.Run(RefreshAsync, CancellationToken.None);
+            return new(_flight.WaitAsync(cancellationToken));
+        }
+    }
+
+    public override string ToString() => "***";
+
+    private async Task<Secret> RefreshAsync()
+    {
+        var kept = Volatile.Read(ref _kept);
+        if (kept is not null && time.GetUtcNow() < kept.FreshUntil) return kept.Value;
+        if (time.GetUtcNow() >= _pausedUntil)
+        {
+            try
+            {
+                kept = await fetch(CancellationToken.None);
+                Volatile.Write(ref _kept, kept);
+                Tell(null);
+                return kept.Value;
+            }
+            catch (CredentialException e)
+            {
+                _pausedUntil = time.GetUtcNow() + Pause;
+                Tell(e.Message);
+            }
+        }
+
+        if (kept is not null && time.GetUtcNow() < kept.UsableUntil) return kept.Value;
+        throw new CredentialException(_problem ?? "it was not fetched");
+    }
+
+    private void Tell(string? problem)
+    {
+        var isNews = _problem is null != problem is null;
+        _problem = problem;
+        if (isNews) Changed?.Invoke(problem);
+    }
+
+    /// <summary>A value and its times.</summary>
+    /// <param name="Value">The value.</param>
+    /// <param name="FreshUntil">Until then it is not fetched again.</param>
+    /// <param name="UsableUntil">Until then it is used when a fetch fails.</param>
+    internal sealed record Kept(Secret Value, DateTimeOffset FreshUntil, DateTimeOffset UsableUntil)
+    {
+        public override string ToString() => "***";
+    }
+}

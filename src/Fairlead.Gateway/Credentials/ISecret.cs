@@ -1,0 +1,14 @@
+namespace Fairlead.Gateway.Credentials;
+
+/// <summary>A secret under its name: one that stands (<see cref="Secret"/>), or one that is fetched again and again (<see cref="FetchedSecret"/>).</summary>
+internal interface ISecret
+{
+    string Name { get; }
+
+    /// <summary>The value, where it never changes while the configuration is in force; else null.</summary>
+    Secret? Constant { get; }
+
+    /// <summary>The value to use now. Takes no time while there is a fresh one.</summary>
+    /// <exception cref="CredentialException">There is none.</exception>
+    ValueTask<Secret> GetAsync(CancellationToken cancellationToken);
+}

@@ -1,0 +1,27 @@
+namespace Fairlead.Gateway.Credentials;
+
+/// <summary>What the credentials of a session make of one request.</summary>
+/// <param name="Target">Path and query, with their parameters.</param>
+/// <param name="Headers">The headers to set; the workload's own of these names are dropped.</param>
+internal sealed record Injection(string Target, IReadOnlyList<InjectedHeader> Headers)
+{
+    /// <summary>The credentials that were used.</summary>
+    public IReadOnlyList<string> Credentials { get; init; } = [];
+
+    /// <summary>What is swapped in the headers that the workload sent, or null.</summary>
+    public PlaceholderSwap? Swap { get; init; }
+
+    /// <summary>The body in place of the workload's, which was read, or null.</summary>
+    public byte[]? Body { get; init; }
+
+    /// <summary>Why nothing may be sent, or null.</summary>
+    public InjectionRefusal? Refusal { get; init; }
+
+    /// <summary>A request without credentials.</summary>
+    public static Injection None(string target) => new(target, []);
+
+    public static Injection Refused(string target, InjectionFault fault, string credential, string explanation) => new(target, []) { Refusal = new(fault, credential, explanation) };
+
+    // A record would print the target, and with it what a credential put there.
+    public override string ToString() => $"{string.Join(", ", Credentials)}: ***";
+}
