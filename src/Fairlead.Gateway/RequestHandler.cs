@@ -72,7 +72,7 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
             record.Dial = exchange.Dial;
             record.FirstByte = exchange.FirstByte;
             record.Total = exchange.Total;
-            audit.Write(record);
+            await audit.WriteAsync(record);
         }
     }
 
@@ -139,6 +139,9 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
         var credentials = session.Credentials.For(tunnel.Destination);
         record.Credentials = [.. credentials.Select(c => c.Name)];
         InjectedHeader[] injected = [.. credentials.SelectMany(c => c.Headers)];
+
+        // What is to be on record before the upstream sees a byte of it is on the disk now, or nothing is sent.
+        if (!await audit.IntendAsync(record, context.RequestAborted)) return Unrecordable(record);
 
         // 4. Forward.
         var result = await forwarder.ForwardAsync(context, session.Id, session.Policy.Addresses, tunnel.Destination, target.PathAndQuery, injected, exchange);

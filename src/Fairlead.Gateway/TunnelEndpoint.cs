@@ -88,7 +88,7 @@ internal sealed class TunnelEndpoint(
             record.BytesIn = stream?.BytesRead ?? 0;
             record.BytesOut = stream?.BytesWritten ?? 0;
             record.Total = time.GetElapsedTime(began);
-            audit.Write(record);
+            await audit.WriteAsync(record);
             taken?.ReturnTunnel();
             if (stream is not null) await stream.DisposeAsync();
         }
