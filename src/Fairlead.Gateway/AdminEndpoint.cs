@@ -93,6 +93,8 @@ internal sealed class AdminEndpoint(SessionRegistry sessions, AuditLog audit, Ga
         Add("fairlead_config_refused_total", "counter", "Changed configurations that did not load.", health.Refusals);
         Add("fairlead_config_current", "gauge", "1 while what is in force is what the file says.", health.Refusal is null ? 1 : 0);
         Add("fairlead_audit_writable", "gauge", "1 while records can be written.", audit.IsWritable ? 1 : 0);
+        Add("fairlead_audit_queued", "gauge", $"Records that wait for the disk; at {AuditLog.MostQueued} requests wait, too.", audit.Queued);
+        Add("fairlead_audit_lost_total", "counter", "Records that could not be written.", audit.Lost);
         Add("fairlead_sessions", "gauge", "Sessions that are alive.", alive.DistinctBy(l => l.Current.Id).Count());
         Add("fairlead_tunnels_open", "gauge", "Tunnels that are open.", alive.Select(l => l.RootUsage).Distinct().Sum(u => u.Tunnels));
         return text.ToString();

@@ -82,7 +82,7 @@ internal sealed class GatewayApp : IAsyncDisposable
         var logger = startLog.CreateLogger<GatewayApp>();
         KeepMemoryPrivate(logger);
         var authorities = OpenAuthorities(options.Ca, time, startLog.CreateLogger<CertificateAuthorities>());
-        var audit = AuditLog.Open(options.AuditFile, startLog.CreateLogger<AuditLog>());
+        var audit = AuditLog.Open(options.Audit, time, startLog.CreateLogger<AuditLog>());
         var own = new OwnListeners();
         if (options.Listen.EndPoint.Port != 0) own.Add(options.Listen.EndPoint.Port);
         var dialer = new UpstreamDialer(options.Upstream, own, time);
@@ -123,7 +123,7 @@ internal sealed class GatewayApp : IAsyncDisposable
         }
 
         sessions.FetchKeys();
-        logger.Started(Version, options.Sessions.Count, authorities.Text, options.AuditFile);
+        logger.Started(Version, options.Sessions.Count, authorities.Text, options.Audit.File);
         Tell(options, logger);
         return app;
     }

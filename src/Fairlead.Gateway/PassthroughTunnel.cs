@@ -44,7 +44,7 @@ internal sealed class PassthroughTunnel(UpstreamDialer dialer, AuditLog audit)
         if (session.PassesThrough(tunnel.Destination) is not { } decision)
             return Fail(tunnel, record, Outcome.GatewayAborted, "the policy changed, and no longer passes this host through.", "Try again: the tunnel is intercepted now.");
         record.Passthrough = new PassthroughRecord(policy.Name, policy.Hash, decision);
-        if (!audit.IsWritable)
+        if (!await audit.IntendAsync(record, record.Passthrough, cancellationToken))
             return Fail(tunnel, record, Outcome.AuditUnavailable, "the audit cannot be written, so nothing is forwarded.", "Tell the operator of the gateway; its log says why.");
 
         // 4. Dial.

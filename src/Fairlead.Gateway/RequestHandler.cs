@@ -73,7 +73,7 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
             record.Dial = exchange.Dial;
             record.FirstByte = exchange.FirstByte;
             record.Total = exchange.Total;
-            audit.Write(record);
+            await audit.WriteAsync(record);
         }
     }
 
@@ -140,6 +140,9 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
         var injection = await Injector.ApplyAsync(session.Credentials, tunnel.Destination, target.PathAndQuery, context.Request);
         if (injection.Refusal is { } refusal) return NotInjected(refusal, tunnel, record);
         record.Credentials = injection.Credentials;
+
+        // What is to be on record before the upstream sees a byte of it is on the disk now, or nothing is sent.
+        if (!await audit.IntendAsync(record, context.RequestAborted)) return Unrecordable(record);
 
         // 4. Forward.
         var result = await forwarder.ForwardAsync(context, session.Id, session.Policy.Addresses, tunnel.Destination, injection, exchange);

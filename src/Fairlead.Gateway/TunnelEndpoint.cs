@@ -95,7 +95,7 @@ internal sealed class TunnelEndpoint(
             record.BytesOut = stream?.BytesWritten ?? 0;
             record.Total = time.GetElapsedTime(began);
             taken?.ReturnTunnel();
-            audit.Write(record);
+            await audit.WriteAsync(record);
             if (stream is not null) await stream.DisposeAsync();
         }
     }

@@ -100,7 +100,7 @@ internal static class ConfigFile
         if (version.Text() is { Length: > 0 } v && v != "1") version.Fail($"expected version 1, got '{HostPort.Printable(v)}'");
 
         var listen = ListenSection.Read(fields, context);
-        var auditFile = context.PathOf(fields.Required("audit").Closed("file").Required("file"));
+        var audit = AuditSection.Read(fields.Required("audit"), context);
         var secrets = fields.Has("secrets", out var secretsNode) ? SecretsSection.Read(secretsNode, context) : [];
         var credentials = fields.Has("credentials", out var credentialsNode) ? CredentialsSection.Read(credentialsNode, secrets, context) : [];
         var policies = PoliciesSection.Read(fields.Required("policies"), fields.Has("host_sets", out var setsNode) ? PoliciesSection.ReadHostSets(setsNode) : [], context);
@@ -120,7 +120,7 @@ internal static class ConfigFile
             Admin = admin,
             RevocationsFile = revocationsFile,
             Policies = [.. policies.Values],
-            AuditFile = auditFile,
+            Audit = audit,
             Upstream = upstream,
             SecretVariables = [.. context.SecretVariables.Distinct()],
             SecretFiles = [.. context.SecretFiles.Distinct()],

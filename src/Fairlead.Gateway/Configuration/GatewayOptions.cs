@@ -1,4 +1,5 @@
 using System.Net;
+using Fairlead.Gateway.Audit;
 using Fairlead.Gateway.Interception;
 using Fairlead.Gateway.Policy;
 using Fairlead.Gateway.Sessions;
@@ -29,7 +30,8 @@ internal sealed record GatewayOptions
     /// <summary>All that are defined, those that no session has included.</summary>
     public IReadOnlyList<PolicyDefinition> Policies { get; init; } = [];
 
-    public required string AuditFile { get; init; }
+    /// <summary>The record of what was done.</summary>
+    public required AuditOptions Audit { get; init; }
 
     public UpstreamOptions Upstream { get; init; } = new();
 
@@ -54,7 +56,7 @@ internal sealed record GatewayOptions
         if (Listen != next.Listen) yield return "listen or tls";
         if (Admin?.Listen != next.Admin?.Listen) yield return "admin";
         if (!Ca.IsSameAs(next.Ca)) yield return "ca";
-        if (AuditFile != next.AuditFile) yield return "audit";
+        if (Audit != next.Audit) yield return "audit";
         if (!Upstream.IsSameAs(next.Upstream)) yield return "upstream";
     }
 

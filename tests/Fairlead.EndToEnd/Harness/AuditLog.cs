@@ -5,7 +5,12 @@ namespace Fairlead.EndToEnd.Harness;
 /// <summary>The gateway's audit file, as an auditor reads it.</summary>
 internal sealed record AuditLog(string File)
 {
-    public async Task<IReadOnlyList<JsonNode>> ReadAsync(CancellationToken cancellationToken)
+    /// <summary>The records of what happened: one for each request and tunnel that ended.</summary>
+    public async Task<IReadOnlyList<JsonNode>> ReadAsync(CancellationToken cancellationToken) =>
+        [.. (await ReadAllAsync(cancellationToken)).Where(record => Text(record, "type") is "request" or "tunnel")];
+
+    /// <summary>Every line.</summary>
+    public async Task<IReadOnlyList<JsonNode>> ReadAllAsync(CancellationToken cancellationToken)
     {
         var lines = await System.IO.File.ReadAllTextAsync(File, cancellationToken);
         // The last line may be half written while the gateway runs.

@@ -28,6 +28,8 @@ public sealed class PolicyVerbTests : IDisposable
             "audit.jsonl",
             """
             {"version":1,"type":"request","session":"demo","method":"GET","host":"api.example.com","port":443,"path":"/v1/a","decision":"allow","rule":"r"}
+            {"version":2,"seq":2,"type":"intent","session":"demo","method":"PUT","host":"api.example.com","port":443,"path":"/v1/17","decision":"observe","rule":"default: deny"}
+            {"version":2,"seq":3,"type":"checkpoint"}
             {"version":1,"type":"request","session":"demo","method":"PUT","host":"api.example.com","port":443,"path":"/v1/17","decision":"observe","rule":"default: deny"}
 
             """);

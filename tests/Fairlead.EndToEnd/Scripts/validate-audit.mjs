@@ -9,7 +9,9 @@ addFormats(ajv);
 const validate = ajv.compile(JSON.parse(readFileSync(schemaFile, 'utf8')));
 
 const problems = [];
-const seen = { tunnel: new Set(), request: new Set() };
+// What a crash tore, until a record says that it was seen.
+let torn = [];
+const seen = { tunnel: new Set(), request: new Set(), intent: new Set() };
 const text = readFileSync(file, 'utf8');
 if (text !== '' && !text.endsWith('\n')) problems.push('the last line has no end');
 for (const [index, line] of text.split('\n').filter(Boolean).entries()) {
@@ -17,14 +19,17 @@ for (const [index, line] of text.split('\n').filter(Boolean).entries()) {
   try {
     record = JSON.parse(line);
   } catch (error) {
-    problems.push(`line ${index + 1} is not JSON: ${line}`);
+    torn.push(`line ${index + 1} is not JSON: ${line}`);
     continue;
   }
+  if (record.type !== 'repaired') problems.push(...torn);
+  torn = [];
   if (!validate(record)) problems.push(`line ${index + 1}: ${ajv.errorsText(validate.errors)}: ${line}`);
-  const id = record[record.type];
+  const id = record.type === 'intent' ? (record.request ?? record.tunnel) : record[record.type];
   if (seen[record.type]?.has(id)) problems.push(`line ${index + 1}: a second record of ${record.type} ${id}`);
   seen[record.type]?.add(id);
 }
+problems.push(...torn);
 if (problems.length > 0) {
   console.error(problems.join('\n'));
   process.exit(1);

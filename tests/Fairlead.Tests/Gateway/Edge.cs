@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using Fairlead.Gateway;
+using Fairlead.Gateway.Audit;
 using Fairlead.Gateway.Configuration;
 using Fairlead.Gateway.Credentials;
 using Fairlead.Gateway.Interception;
@@ -39,6 +40,7 @@ internal sealed class Edge : IAsyncDisposable
     /// <param name="set">In place of <paramref name="sessions"/>, when a test has issuers.</param>
     /// <param name="upstream">Limits of the upstream, when a test has its own.</param>
     /// <param name="ca">The CA, when it is another than one in the folder.</param>
+    /// <param name="guarantee">What is on disk before an upstream sees a byte.</param>
     public static async Task<Edge> StartAsync(
         IReadOnlyDictionary<string, IPEndPoint>? resolve = null,
         OriginCa? originCa = null,
@@ -46,7 +48,8 @@ internal sealed class Edge : IAsyncDisposable
         string? auditFile = null,
         UpstreamOptions? upstream = null,
         SessionSet? set = null,
-        CaOptions? ca = null)
+        CaOptions? ca = null,
+        AuditGuarantee guarantee = AuditGuarantee.BeforeUpstream)
     {
         var edge = new Edge();
         edge.AuditFile = auditFile ?? edge._folder["audit.jsonl"];
@@ -54,7 +57,7 @@ internal sealed class Edge : IAsyncDisposable
         {
             Listen = new(new IPEndPoint(IPAddress.Loopback, 0), "", null, null),
             Ca = (ca ?? new()) with { Directory = ca?.Held.Count > 0 ? "" : edge._folder["ca"] },
-            AuditFile = edge.AuditFile,
+            Audit = new(edge.AuditFile) { Guarantee = guarantee },
             SessionSet = set ?? new SessionSet(sessions ?? [SessionOf("s1", Token)]),
             Upstream = (upstream ?? new UpstreamOptions()) with
             {
@@ -113,12 +116,22 @@ internal sealed class Edge : IAsyncDisposable
         return X509Certificate2.CreateFromPem((await Reply.ReadAsync(stream)).Body);
     }
 
-    /// <summary>Stops the gateway, after which every record is written, and reads them.</summary>
+    /// <summary>Stops the gateway, after which every record is written, and reads those of requests and tunnels.</summary>
     public async Task<JsonElement[]> StopAsync()
     {
         if (_app is not null) await _app.DisposeAsync();
         _app = null;
-        return [.. File.ReadLines(AuditFile).Select(line => JsonDocument.Parse(line).RootElement.Clone())];
+        return [.. Lines.Where(record => record.GetProperty("type").GetString() is "request" or "tunnel")];
+    }
+
+    /// <summary>Every line of the audit as it is now.</summary>
+    public JsonElement[] Lines
+    {
+        get
+        {
+            using var file = new StreamReader(new FileStream(AuditFile, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
+            return [.. file.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement.Clone())];
+        }
     }
 
     public async ValueTask DisposeAsync()

@@ -522,7 +522,7 @@ public sealed class RequestHandlerTests : IAsyncLifetime
         using var folder = new TempFolder();
         await using var disk = await SmallDisk.MountAsync(folder["disk"]);
         await using var edge = await Edge.StartAsync(
-            new Dictionary<string, IPEndPoint> { [Edge.Host] = _origin.EndPoint }, _ca, auditFile: Path.Combine(disk.Root, "audit.jsonl"));
+            new Dictionary<string, IPEndPoint> { [Edge.Host] = _origin.EndPoint }, _ca, auditFile: Path.Combine(disk.Root, "audit.jsonl"), guarantee: Fairlead.Gateway.Audit.AuditGuarantee.BeforeUpstreamAlways);
         var workload = await Workload.OpenAsync(edge);
         disk.Fill();
         // The disk counts in pages, so some records still fit. The one that does not is the last that is forwarded.
@@ -535,10 +535,38 @@ public sealed class RequestHandlerTests : IAsyncLifetime
         Assert.Equal(0, _origin.Connections);
 
         disk.Empty();
-        await workload.GetAsync(); // its record is the first that is written again
-        Assert.Equal(200, (await workload.GetAsync()).Status);
+        for (var deadline = Limits.Token; (await workload.GetAsync()).Status != 200; deadline.ThrowIfCancellationRequested()) await Task.Delay(10, deadline);
         await workload.CloseAsync();
         Assert.Contains("audit_unavailable", OutcomesOf(await edge.StopAsync()));
+    }
+
+    [Fact]
+    public async Task A_credential_is_sent_only_when_its_intent_is_in_the_audit()
+    {
+        Edge? edge = null;
+        var seen = new System.Collections.Concurrent.ConcurrentQueue<string>();
+        await using var origin = await Origin.StartAsync(_ca, context =>
+        {
+            // What the audit says when the request is there.
+            var intent = edge!.Lines.SingleOrDefault(r => r.GetProperty("type").GetString() == "intent" && r.GetProperty("path").GetString() == context.Request.Path.Value);
+            if (intent.ValueKind == JsonValueKind.Object) seen.Enqueue($"{intent.GetProperty("host")} {intent.GetProperty("credentials")} {intent.GetProperty("decision")}");
+            return Task.CompletedTask;
+        });
+        await using (edge = await Edge.StartAsync(
+            new Dictionary<string, IPEndPoint> { [Edge.Host] = origin.EndPoint, ["other.test"] = origin.EndPoint }, _ca, [Edge.SessionOf("s1", Edge.Token, credentials: [Edge.CredentialOf("c", "X-Key", "FAKE-injected")])]))
+        {
+            foreach (var (host, path) in new[] { (Edge.Host, "/with"), ("other.test", "/without") })
+            {
+                var workload = await Workload.OpenAsync(edge, host);
+                Assert.Equal(200, (await workload.GetAsync(path, "", host)).Status);
+                await workload.CloseAsync();
+            }
+
+            var records = await edge.StopAsync();
+            Assert.Equal(["""api.test ["c"] allow"""], seen);
+            Assert.All(edge.Lines, Audit.AuditSchema.AssertHolds);
+            Assert.Equal(edge.Lines.Single(r => r.GetProperty("type").GetString() == "intent").GetProperty("request").GetString(), records.Single(r => r.TryGetProperty("path", out var p) && p.GetString() == "/with").GetProperty("request").GetString());
+        }
     }
 
     [Fact]

@@ -33,7 +33,7 @@ internal sealed class ForgedRecords : Corpus
         var records = await arena.EndAsync();
         var text = await File.ReadAllTextAsync(arena.Audit.File);
         var lines = text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length;
-        var whole = lines != records.Count || text.Any(c => c is < ' ' and not '\n' or > '~') ? "the audit holds other bytes than lines of ASCII, or a line that is no record" : null;
+        var whole = lines != (await arena.Audit.ReadAllAsync(Limits.Token())).Count || text.Any(c => c is < ' ' and not '\n' or > '~') ? "the audit holds other bytes than lines of ASCII, or a line that is no record" : null;
         var forged = records.Any(r => AuditLog.Text(r, "session") is { } session && session is not ("demo" or "other")) ? $"a record says session '{Forged}'" : null;
         return [.. cases.Select(attack => new Verdict(attack.Name, whole ?? forged ?? CountFault(attack, records)))];
     }

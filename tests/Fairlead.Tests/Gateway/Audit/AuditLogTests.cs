@@ -36,20 +36,20 @@ public sealed class AuditLogTests : IDisposable
     };
 
     [Fact]
-    public void A_record_is_what_the_schema_says()
+    public async Task A_record_is_what_the_schema_says()
     {
         using (var audit = Open())
         {
-            audit.Write(RequestOf("/a") with { Decision = new(Verdict.Allow, true, "allow GET a.test", "r"), Credentials = ["c"], QueryNames = ["q"], Status = 200, Detail = "d", FirstByte = TimeSpan.FromMilliseconds(1.2346) });
-            audit.Write(RequestOf("") with { Outcome = Outcome.Misdirected });
-            audit.Write(RequestOf("/a") with { Decision = new(Verdict.Deny, false, "default: deny", "r"), Protocol = "h2" });
-            audit.Write(new TunnelRecord { Time = TimeProvider.System.GetUtcNow(), Tunnel = Id });
-            audit.Write(new TunnelRecord { Time = TimeProvider.System.GetUtcNow(), Tunnel = Id, Session = "s", Host = "2001:db8::1", Port = 443, Status = 200, Detail = "d", Requests = 3, BytesIn = long.MaxValue, Total = TimeSpan.FromDays(3) });
+            await audit.WriteAsync(RequestOf("/a") with { Decision = new(Verdict.Allow, true, "allow GET a.test", "r"), Credentials = ["c"], QueryNames = ["q"], Status = 200, Detail = "d", FirstByte = TimeSpan.FromMilliseconds(1.2346) });
+            await audit.WriteAsync(RequestOf("") with { Outcome = Outcome.Misdirected });
+            await audit.WriteAsync(RequestOf("/a") with { Decision = new(Verdict.Deny, false, "default: deny", "r"), Protocol = "h2" });
+            await audit.WriteAsync(new TunnelRecord { Time = TimeProvider.System.GetUtcNow(), Tunnel = Id });
+            await audit.WriteAsync(new TunnelRecord { Time = TimeProvider.System.GetUtcNow(), Tunnel = Id, Session = "s", Host = "2001:db8::1", Port = 443, Status = 200, Detail = "d", Requests = 3, BytesIn = long.MaxValue, Total = TimeSpan.FromDays(3) });
         }
 
         var records = Records();
         Assert.Equal(5, records.Length);
-        Assert.All(records, AuditSchema.AssertHolds);
+        Assert.All(Lines(), AuditSchema.AssertHolds);
         Assert.Equal(["allow", null, "observe"], records.Take(3).Select(r => r.GetProperty("decision").GetString()));
         Assert.Equal(1.235, records[0].GetProperty("duration_ms").GetProperty("first_byte").GetDouble());
     }
@@ -61,54 +61,93 @@ public sealed class AuditLogTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Hostile), DisableDiscoveryEnumeration = true)]
-    public void A_hostile_value_cannot_forge_a_line(string value)
+    public async Task A_hostile_value_cannot_forge_a_line(string value)
     {
         using (var audit = Open())
         {
-            audit.Write(RequestOf(value) with { Session = value, Method = value, Host = value, Protocol = "h2", QueryNames = [value], Credentials = [value], Decision = new(Verdict.Deny, true, value, value), Detail = value });
-            audit.Write(new TunnelRecord { Time = TimeProvider.System.GetUtcNow(), Tunnel = Id, Session = value, Host = value, Detail = value });
+            await audit.WriteAsync(RequestOf(value) with { Session = value, Method = value, Host = value, Protocol = "h2", QueryNames = [value], Credentials = [value], Decision = new(Verdict.Deny, true, value, value), Detail = value });
+            await audit.WriteAsync(new TunnelRecord { Time = TimeProvider.System.GetUtcNow(), Tunnel = Id, Session = value, Host = value, Detail = value });
         }
 
         var bytes = File.ReadAllBytes(Path);
         Assert.All(bytes, b => Assert.True(b is >= (byte)' ' and <= (byte)'~' or (byte)'\n', $"byte {b:x2}"));
-        Assert.Equal(2, bytes.Count(b => b == '\n'));
+        Assert.Equal(2 + 2, bytes.Count(b => b == '\n')); // and the first and the last line of all
         var records = Records();
-        Assert.All(records, AuditSchema.AssertHolds);
+        Assert.All(Lines(), AuditSchema.AssertHolds);
         var expected = Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(value)); // lone surrogates have no bytes; both replace them
         Assert.Equal(expected, records[0].GetProperty("path").GetString());
         Assert.Equal(expected, records[1].GetProperty("detail").GetString());
     }
 
     [Fact]
-    public void The_file_is_for_the_owner_alone_and_is_appended_to()
+    public async Task The_file_is_for_the_owner_alone_and_is_appended_to()
     {
         var path = System.IO.Path.Combine(_folder["new"], "audit.jsonl");
         for (var i = 0; i < 3; i++)
         {
-            using var audit = AuditLog.Open(path, NullLogger.Instance);
-            audit.Write(RequestOf($"/{i}"));
+            using var audit = AuditLog.Open(new(path), TimeProvider.System, NullLogger.Instance);
+            await audit.WriteAsync(RequestOf($"/{i}"));
         }
 
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(path));
-        Assert.Equal(["/0", "/1", "/2"], File.ReadLines(path).Select(l => JsonDocument.Parse(l).RootElement.GetProperty("path").GetString()));
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(path + ".key"));
+        Assert.Equal(["/0", "/1", "/2"], RecordsOf(path).Select(r => r.GetProperty("path").GetString()));
+        Assert.Equal(9, File.ReadLines(path).Count());
     }
 
     [Theory]
     [InlineData("{\"half\":", true)]
-    [InlineData("{}\n", false)]
     [InlineData("", false)]
     [InlineData("x", true)]
-    public void A_torn_last_line_is_ended_and_told(string before, bool isTorn)
+    [InlineData("{\"version\":2,\"seq\":9}\n\0\0\0\n\0", true)]
+    public async Task A_torn_end_is_marked_told_and_left_as_it_is(string torn, bool isTorn)
     {
+        using (var audit = Open()) await audit.WriteAsync(RequestOf("/before"));
+        var before = File.ReadAllText(Path) + torn;
         File.WriteAllText(Path, before);
         var warnings = new Warnings();
 
-        using (var audit = AuditLog.Open(Path, warnings)) audit.Write(RequestOf("/next"));
+        using (var audit = AuditLog.Open(new(Path), TimeProvider.System, warnings)) await audit.WriteAsync(RequestOf("/next"));
 
-        var lines = File.ReadAllLines(Path);
-        Assert.Equal("/next", JsonDocument.Parse(lines[^1]).RootElement.GetProperty("path").GetString());
         Assert.StartsWith(before + (isTorn ? "\n" : ""), File.ReadAllText(Path), StringComparison.Ordinal);
         Assert.Equal(isTorn ? 1 : 0, warnings.Count);
+        var (finding, verification) = Verification.Of(Path);
+        Assert.Null(finding);
+        Assert.Equal((isTorn ? 1 : 0, true), (verification.Repairs, verification.IsClosed));
+    }
+
+    [Fact]
+    public async Task A_first_line_that_was_torn_and_a_last_one_without_an_end_are_continued()
+    {
+        File.WriteAllText(Path, "{\"version\":2,\"se");
+        using (var audit = Open()) await audit.WriteAsync(RequestOf("/1"));
+        File.WriteAllText(Path, File.ReadAllText(Path)[..^1]);
+        using (var audit = Open()) await audit.WriteAsync(RequestOf("/2"));
+
+        var (finding, verification) = Verification.Of(Path);
+        Assert.Null(finding);
+        Assert.Equal((1, 7), (verification.Repairs, verification.Records));
+    }
+
+    [Theory]
+    [InlineData("{}\n")]
+    [InlineData("{\"version\":1,\"type\":\"request\"}\n{\"half\"")]
+    public void A_file_of_another_kind_is_not_continued(string other)
+    {
+        File.WriteAllText(Path, other);
+
+        var refused = Assert.Throws<InvalidDataException>(() => Open());
+        Assert.Contains("expected an audit of version 2", refused.Message, StringComparison.Ordinal);
+        Assert.Equal(other, File.ReadAllText(Path));
+    }
+
+    [Fact]
+    public void A_key_that_others_can_read_is_refused()
+    {
+        Open().Dispose();
+        File.SetUnixFileMode(Path + ".key", UnixFileMode.UserRead | UnixFileMode.GroupRead);
+
+        Assert.Contains("0600", Assert.Throws<InvalidDataException>(() => Open()).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -120,14 +159,18 @@ public sealed class AuditLogTests : IDisposable
         Assert.Contains(Directory.GetFiles("/proc/self/fd"), IsLockedAuditFile);
     }
 
-    [Fact]
-    public async Task A_line_is_there_when_write_returns()
+    [Theory]
+    [InlineData(nameof(AuditGuarantee.BeforeUpstream), true, true)]
+    [InlineData(nameof(AuditGuarantee.BeforeUpstream), false, false)]
+    [InlineData(nameof(AuditGuarantee.BeforeUpstreamAlways), false, true)]
+    [InlineData(nameof(AuditGuarantee.BestEffort), true, false)]
+    public async Task An_intent_is_there_when_a_request_may_be_sent(string guarantee, bool hasCredential, bool isThere)
     {
-        using var audit = Open();
-        audit.Write(RequestOf("/now"));
+        using var audit = AuditLog.Open(new(Path) { Guarantee = Enum.Parse<AuditGuarantee>(guarantee) }, TimeProvider.System, NullLogger.Instance);
 
-        await using var reader = new FileStream(Path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
-        Assert.Contains("/now", await Reply.ReadToEndAsync(reader), StringComparison.Ordinal);
+        Assert.True(await audit.IntendAsync(RequestOf("/now") with { Decision = new(Verdict.Allow, true, "r", "r"), Credentials = hasCredential ? ["c"] : [] }, Limits.Token));
+
+        Assert.Equal(isThere, (await ReadSharedAsync(Path)).Contains("/now", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -135,12 +178,12 @@ public sealed class AuditLogTests : IDisposable
     {
         using (var audit = Open())
         {
-            await Task.WhenAll(Enumerable.Range(0, 8).Select(writer => Task.Run(() =>
+            await Task.WhenAll(Enumerable.Range(0, 8).Select(writer => Task.Run(async () =>
             {
                 for (var i = 0; i < 500; i++)
                 {
-                    if (i % 2 == 0) audit.Write(RequestOf($"/{writer}/{i}/{new string('x', i)}"));
-                    else audit.Write(new TunnelRecord { Time = TimeProvider.System.GetUtcNow(), Tunnel = Id, Detail = $"{writer}/{i}" });
+                    if (i % 2 == 0) await audit.WriteAsync(RequestOf($"/{writer}/{i}/{new string('x', i)}"));
+                    else await audit.WriteAsync(new TunnelRecord { Time = TimeProvider.System.GetUtcNow(), Tunnel = Id, Detail = $"{writer}/{i}" });
                 }
             })));
         }
@@ -161,26 +204,30 @@ public sealed class AuditLogTests : IDisposable
         await using var disk = await SmallDisk.MountAsync(_folder["disk"]);
         var warnings = new Warnings();
         var path = System.IO.Path.Combine(disk.Root, "audit.jsonl");
-        using (var audit = AuditLog.Open(path, warnings))
+        using (var audit = AuditLog.Open(new(path) { Guarantee = AuditGuarantee.BeforeUpstreamAlways }, TimeProvider.System, warnings))
         {
-            audit.Write(RequestOf("/first"));
-            Assert.True(audit.IsWritable);
+            Assert.True(await audit.IntendAsync(RequestOf("/first"), Limits.Token));
             disk.Fill();
-            for (var i = 0; i < 100 && audit.IsWritable; i++) audit.Write(RequestOf("/" + new string('x', 3000)));
+            for (var i = 0; i < 100 && await audit.IntendAsync(RequestOf("/" + new string('x', 3000)), Limits.Token); i++) { }
             Assert.False(audit.IsWritable);
-            audit.Write(RequestOf("/" + new string('y', 30_000)));
+            await audit.WriteAsync(RequestOf("/" + new string('y', 30_000)));
+            for (var deadline = Limits.Token; audit.Lost == 0; deadline.ThrowIfCancellationRequested()) await Task.Delay(10, deadline);
             Assert.Equal(1, warnings.Count);
             Assert.EndsWith("}\n", await ReadSharedAsync(path), StringComparison.Ordinal);
 
             disk.Empty();
-            audit.Write(RequestOf("/after"));
-            Assert.True(audit.IsWritable);
+            // Nobody asks a gateway that says it is not ready, so it tries by itself.
+            for (var deadline = Limits.Token; !audit.IsWritable; deadline.ThrowIfCancellationRequested()) await Task.Delay(10, deadline);
+            await audit.WriteAsync(RequestOf("/after"));
         }
 
-        var records = File.ReadLines(path).Select(l => JsonDocument.Parse(l).RootElement.GetProperty("path").GetString()).ToArray();
-        Assert.Equal("/first", records[0]);
-        Assert.Equal("/after", records[^1]);
-        Assert.DoesNotContain(records, r => r!.Contains('y', StringComparison.Ordinal));
+        var paths = File.ReadLines(path).Select(l => JsonDocument.Parse(l).RootElement).Where(r => r.TryGetProperty("path", out _)).Select(r => r.GetProperty("path").GetString()!).ToArray();
+        Assert.Equal("/first", paths[0]);
+        Assert.Equal("/after", paths[^1]);
+        Assert.DoesNotContain(paths, p => p.Contains('y', StringComparison.Ordinal));
+        var (finding, verification) = Verification.Of(path);
+        Assert.Null(finding);
+        Assert.Equal((1, true), (verification.Lost, verification.IsClosed));
     }
 
     private bool IsLockedAuditFile(string descriptor)
@@ -202,11 +249,16 @@ public sealed class AuditLogTests : IDisposable
         return await Reply.ReadToEndAsync(reader);
     }
 
-    private AuditLog Open() => AuditLog.Open(Path, NullLogger.Instance);
+    private AuditLog Open() => AuditLog.Open(new(Path), TimeProvider.System, NullLogger.Instance);
 
-    private JsonElement[] Records() => [.. File.ReadLines(Path).Select(l => JsonDocument.Parse(l).RootElement)];
+    private JsonElement[] Lines() => [.. File.ReadLines(Path).Select(l => JsonDocument.Parse(l).RootElement)];
 
-    private static RequestRecord RequestOf(string path) => new()
+    private JsonElement[] Records() => RecordsOf(Path);
+
+    private static JsonElement[] RecordsOf(string path) =>
+        [.. File.ReadLines(path).Select(l => JsonDocument.Parse(l).RootElement).Where(r => r.GetProperty("type").GetString() is "request" or "tunnel")];
+
+    internal static RequestRecord RequestOf(string path) => new()
     {
         Time = TimeProvider.System.GetUtcNow(),
         Request = Id,

@@ -57,7 +57,7 @@ public sealed class ConfigFileTests : IDisposable
 
         Assert.Equal(new IPEndPoint(IPAddress.Loopback, 8080), options.Listen.EndPoint);
         Assert.False(options.Listen.IsHttps);
-        Assert.Equal((_folder["state/ca"], _folder["state/audit.jsonl"]), (options.Ca.Directory, options.AuditFile));
+        Assert.Equal((_folder["state/ca"], _folder["state/audit.jsonl"]), (options.Ca.Directory, options.Audit.File));
         Assert.Equal(["one", "two"], options.Sessions.Select(s => s.Id));
         Assert.Equal(SessionRegistry.HashOf("FAKE-token-2"), options.Sessions[1].TokenHash);
         Assert.Equal(["default", "loose"], options.Sessions.Select(s => s.Policy.Name));
@@ -187,6 +187,9 @@ public sealed class ConfigFileTests : IDisposable
         { "{ from: file, path: token.txt }", "FAKE-token-2", "17:23", "sessions[1].token: expected a mapping (key: value), got a text" },
         { "{ from: file, path: token.txt }", "{ from: file, path: none.txt }", "17:23", "sessions[1].token: the file " },
         { "audit: { file: state/audit.jsonl }", "audit: {}", "18:8", "audit: 'file' is missing" },
+        { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl, guarantee: always }", "18:46", "audit.guarantee: expected before-upstream or before-upstream-always or best-effort, got 'always'" },
+        { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl, key: [] }", "18:40", "audit.key: expected a text, got a list" },
+        { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl, fsync: true }", "18:35", "audit.fsync: unknown key 'fsync'" },
         { "extra_ca: roots.pem", "extra_ca: none.pem", "20:13", "upstream.extra_ca: the file " },
         { "extra_ca: roots.pem", "extra_ca: pass.txt", "20:13", "holds no certificate in PEM" },
         { "extra_ca: roots.pem", "insecure: true", "20:3", "upstream.insecure: unknown key 'insecure'" },

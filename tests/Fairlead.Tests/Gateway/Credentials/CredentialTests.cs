@@ -67,7 +67,7 @@ public sealed class CredentialTests
         {
             Listen = new(new IPEndPoint(IPAddress.Loopback, 0), "", null, null),
             Ca = new() { Directory = "ca" },
-            AuditFile = "audit",
+            Audit = new("audit"),
             SessionSet = new SessionSet([session]),
         };
         using var lines = new StringWriter();
