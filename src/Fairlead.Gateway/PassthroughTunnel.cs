@@ -50,7 +50,7 @@ internal sealed class PassthroughTunnel(UpstreamDialer dialer, AuditLog audit)
         // 4. Dial.
         try
         {
-            await using var upstream = await dialer.ConnectAsync(session.Id, tunnel.Destination, policy.Addresses, cancellationToken);
+            await using var upstream = await dialer.ConnectAsync(session.Root, tunnel.Destination, policy.Addresses, cancellationToken);
 
             // 5. Both ways, for as long as the policy says the same.
             var judged = policy;

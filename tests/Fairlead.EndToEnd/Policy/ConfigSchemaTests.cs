@@ -20,9 +20,14 @@ public sealed partial class ConfigSchemaTests : IDisposable
         secrets:
           key: { from: env, name: KEY }
           pass: { from: file, path: pass }
+          made: { from: exec, command: [make, "--key"], ttl: 15m, on_error: { use_stale: 1h } }
         credentials:
           one: { use: header, set: { X-Key: "{key}" }, hosts: [api.example.com] }
           two: { use: bearer, secret: pass, hosts: ["*.example.com:8443"] }
+          three: { use: basic, username: x-access-token, password: pass, hosts: [git.example.com], existing: keep }
+          four: { use: query, set: { key: "{made}" }, hosts: [maps.example.com] }
+          five: { use: placeholder, secret: made, hosts: [other.example.com], placeholder: FAKE-PLACEHOLDER-0001, swap: [header, basic, query, body] }
+          six: { use: oauth2-client-credentials, token_url: "https://login.example.com/token", client_id: build, client_secret: pass, scopes: [read], audience: api, client_auth: body, token_ca: ca.pem, hosts: [orders.example.com] }
         host_sets: { some: [a.example.com, b.example.com] }
         policies:
           default:
@@ -47,7 +52,7 @@ public sealed partial class ConfigSchemaTests : IDisposable
           - { id: ci, issuer: found, match: { repository: acme/web, ref: [a, "b*"], run: 7 }, lifetime: 4h, policy: default, credentials: [], limits: { tunnels: 8 } }
         revocations: state/revoked
         admin: { listen: "https://0.0.0.0:9000", tls: { certificate: gw.pem, key: gw.key }, token: { from: file, path: token } }
-        audit: { file: state/audit.jsonl }
+        audit: { file: state/audit.jsonl, guarantee: before-upstream-always, key: state/audit.key }
         upstream:
           extra_ca: roots.pem
           resolve: { api.example.com: "127.0.0.1:9443" }
@@ -110,14 +115,18 @@ public sealed partial class ConfigSchemaTests : IDisposable
         { "version: 1", "version: 2" },
         { "listen: https://127.0.0.1:8443/edge", "listen: ftp://127.0.0.1:8443" },
         { "listen: https://127.0.0.1:8443/edge\n", "" },
-        { "audit: { file: state/audit.jsonl }", "audit: state/audit.jsonl" },
+        { "audit: { file: state/audit.jsonl, guarantee: before-upstream-always, key: state/audit.key }", "audit: state/audit.jsonl" },
+        { "guarantee: before-upstream-always", "guarantee: always" },
+        { "existing: keep", "existing: kept" },
+        { "placeholder: FAKE-PLACEHOLDER-0001", "placeholder: short" },
+        { "use_stale: 1h", "use_stale: 1" },
         { "directory: state/ca, ", "" },
         { "per_session: true", "per_session: often" },
         { "{ from: env, name: KEY }", "{ from: vault, name: KEY }" },
         { "{ from: env, name: KEY }", "{ from: env, path: KEY }" },
         { "{ from: env, name: KEY }", "FAKE-key" },
         { "use: header, set", "use: headers, set" },
-        { "use: bearer, secret: pass", "use: bearer, set: { X: y }" },
+        { "use: bearer, secret: pass, hosts: [\"*", "use: bearer, set: { X: y }, hosts: [\"*" },
         { "hosts: [api.example.com] }", "hosts: [] }" },
         { "hosts: [api.example.com] }", "hosts: api.example.com }" },
         { "mode: enforce", "mode: enforced" },
@@ -206,7 +215,7 @@ public sealed partial class ConfigSchemaTests : IDisposable
     [GeneratedRegex("```yaml\n(version: 1\n.*?)```", RegexOptions.Singleline)]
     private static partial Regex Shown();
 
-    [GeneratedRegex(@"(?:Closed\(|OfDirectory = \[|OfSigner = \[)([^)\]]*)[)\]]")]
+    [GeneratedRegex(@"(?:Closed\(|OfDirectory = \[|OfSigner = \[|OfAll = \[|"\] = \[|\[Grant\] = \[)([^)\]]*)[)\]]")]
     private static partial Regex Closed();
 
     [GeneratedRegex("\"([a-z_]+)\"")]
