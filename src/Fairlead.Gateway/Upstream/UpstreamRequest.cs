@@ -1,5 +1,6 @@
 using System.Net;
 using Fairlead.Gateway.Credentials;
+using Fairlead.Gateway.Policy;
 using Fairlead.Wire;
 using Microsoft.Extensions.Primitives;
 
@@ -94,8 +95,7 @@ internal static class UpstreamRequest
     {
         foreach (var header in injected)
         {
-            // Servers that hand headers on as variables (CGI and its kin) do not tell '-' from '_'.
-            if (header.Name.Length == name.Length && header.Name.Replace('-', '_').Equals(name.Replace('-', '_'), StringComparison.OrdinalIgnoreCase)) return true;
+            if (HeaderName.IsOneVariable(header.Name, name)) return true;
         }
 
         return false;
