@@ -10,7 +10,10 @@ internal sealed class HttpRequestDetails(HttpRequest request, bool hasQuery) : R
     // What flows over a WebSocket comes after the decision: it may be anything, of any length.
     private readonly bool _isUpgrade = UpgradeRequest.Of(request.HttpContext) is not null;
 
-    public override IReadOnlyList<string?> ContentTypes => request.Headers.ContentType;
+    // What Connection nominates does not reach the upstream, so nothing is judged by it.
+    private readonly HashSet<string>? _nominated = HopByHop.Nominated(request.Headers.Connection);
+
+    public override IReadOnlyList<string?> ContentTypes => _nominated?.Contains("Content-Type") == true ? [] : request.Headers.ContentType;
 
     public override long? ContentLength => _isUpgrade ? null : request.ContentLength ?? (HasBody ? null : 0);
 
@@ -18,7 +21,7 @@ internal sealed class HttpRequestDetails(HttpRequest request, bool hasQuery) : R
 
     private bool HasBody => request.HttpContext.Features.Get<Microsoft.AspNetCore.Http.Features.IHttpRequestBodyDetectionFeature>()?.CanHaveBody ?? true;
 
-    public override bool HasHeader(string name) => request.Headers.ContainsKey(name);
+    public override IEnumerable<string> HeaderNames => _nominated is null ? request.Headers.Keys : request.Headers.Keys.Where(n => !_nominated.Contains(n));
 
     /// <summary>Looks at the body without taking it: the upstream gets every byte of it. One that is too long or compressed stays unread.</summary>
     /// <param name="cancellationToken">Gives up.</param>

@@ -1,4 +1,5 @@
 using System.Buffers;
+using Fairlead.Gateway.Policy;
 
 namespace Fairlead.Gateway;
 
@@ -12,14 +13,14 @@ internal static class RequestHead
     // Kestrel takes the length away that stands beside chunks, and leaves it under this name.
     private const string LengthBesideChunks = "X-Content-Length";
 
-    /// <summary>The first of some headers that a request has. Servers that hand headers on as variables do not tell '-' from '_', so neither does this.</summary>
+    /// <summary>The first of some headers that a request has. Servers that hand headers on as variables do not tell '-' from '_' or '.', so neither does this.</summary>
     public static string? FirstOf(string[] names, HttpRequest request)
     {
         foreach (var (name, _) in request.Headers)
         {
             foreach (var wanted in names)
             {
-                if (wanted.Length == name.Length && wanted.Equals(name.Replace('_', '-'), StringComparison.OrdinalIgnoreCase)) return wanted;
+                if (HeaderName.IsOneVariable(wanted, name)) return wanted;
             }
         }
 

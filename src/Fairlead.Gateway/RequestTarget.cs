@@ -16,7 +16,7 @@ internal sealed record RequestTarget(string PathAndQuery, string Path, IReadOnly
     /// <summary>The parameter of the query by which some servers take another method than the request's, or null.</summary>
     public string? OverridingParameter => PathAndQuery.Length == Path.Length
         ? null
-        : PathAndQuery[(Path.Length + 1)..].Split('&', ';').Select(p => Uri.UnescapeDataString(p.Split('=')[0])).FirstOrDefault(n => OverrideNames.Contains(n, StringComparer.OrdinalIgnoreCase));
+        : PathAndQuery[(Path.Length + 1)..].Split('&', ';').Select(p => p.Split('=')[0]).SelectMany(n => new[] { Uri.UnescapeDataString(n), AsPhpReads(n) }).FirstOrDefault(n => OverrideNames.Contains(n, StringComparer.OrdinalIgnoreCase));
 
     /// <summary>Reads origin-form and absolute-form (RFC 9112 §3.2); Kestrel checked that an absolute one agrees with Host.</summary>
     /// <param name="rawTarget">As sent.</param>
@@ -48,6 +48,10 @@ internal sealed record RequestTarget(string PathAndQuery, string Path, IReadOnly
     /// <summary>True when the Host header or <c>:authority</c> names the tunnel's destination.</summary>
     public static bool IsFor(HostPort destination, string host) =>
         HostPort.TryParse(host, defaultPort: 443, out var asked, out _) && asked == destination;
+
+    // PHP makes a variable of a name: it ends at NUL, blanks before it are dropped, and what no variable may have becomes '_'.
+    private static string AsPhpReads(string name) =>
+        Uri.UnescapeDataString(name.Replace('+', ' ')).Split('\0')[0].TrimStart(' ').Replace('.', '_').Replace(' ', '_').Replace('[', '_');
 
     // A parameter without '=' may be a value as a whole (a token, say), so it has no name.
     private static string[] NamesOf(string query) =>

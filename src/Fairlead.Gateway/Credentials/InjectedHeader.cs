@@ -1,3 +1,4 @@
+using Fairlead.Gateway.Policy;
 using Fairlead.Wire;
 
 namespace Fairlead.Gateway.Credentials;
@@ -35,7 +36,7 @@ internal sealed class InjectedHeader
     }
 
     /// <summary>True for its own name. Servers that hand headers on as variables (CGI and its kin) do not tell '-' from '_', so neither does this.</summary>
-    public bool IsNamed(string name) => Name.Length == name.Length && Name.Replace('-', '_').Equals(name.Replace('-', '_'), StringComparison.OrdinalIgnoreCase);
+    public bool IsNamed(string name) => HeaderName.IsOneVariable(Name, name);
 
     /// <summary>The one secret in its value; null where there are several.</summary>
     public ISecret? OnlySecret() => _value.OnlySecret;

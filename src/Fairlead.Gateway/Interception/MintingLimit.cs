@@ -1,20 +1,24 @@
 namespace Fairlead.Gateway.Interception;
 
-/// <summary>How many leaves a session gets in a second for hosts that its policy never allows: 50 at once, and 10 a second on average.</summary>
-internal sealed class MintingLimit(TimeProvider time)
+/// <summary>How many leaves a session gets.</summary>
+/// <param name="atOnce">So many at once.</param>
+/// <param name="perSecond">So many a second on average.</param>
+/// <param name="time">The clock.</param>
+internal sealed class MintingLimit(int atOnce, int perSecond, TimeProvider time)
 {
-    public const int PerSecond = 10;
-    public const int AtOnce = 50;
-
-    // Sessions that have not asked for as long as this are forgotten: they have their 50 again.
-    private static readonly TimeSpan FullAfter = TimeSpan.FromSeconds((double)AtOnce / PerSecond);
     private const int LeastKept = 1024;
+
+    // Sessions that have not asked for as long as this are forgotten: they have all of theirs again.
+    private readonly TimeSpan _fullAfter = TimeSpan.FromSeconds((double)atOnce / perSecond);
 
     private readonly Lock _lock = new();
 
-    // When the session would have all its 50 again. One that asks for more moves it farther away.
+    // When the session would have all of its leaves again. One that asks for more moves it farther away.
     private readonly Dictionary<string, DateTimeOffset> _fullAt = [];
     private int _forgetAbove = LeastKept;
+
+    /// <summary>The limit in words.</summary>
+    public string Shown { get; } = $"{atOnce} at once or {perSecond} new ones a second";
 
     /// <summary>Takes one of what the session has left.</summary>
     /// <returns>False when nothing is left.</returns>
@@ -30,8 +34,8 @@ internal sealed class MintingLimit(TimeProvider time)
             }
 
             var fullAt = _fullAt.GetValueOrDefault(session);
-            var next = (fullAt > now ? fullAt : now) + TimeSpan.FromSeconds(1.0 / PerSecond);
-            if (next - now > FullAfter) return false;
+            var next = (fullAt > now ? fullAt : now) + TimeSpan.FromSeconds(1.0 / perSecond);
+            if (next - now > _fullAfter) return false;
             _fullAt[session] = next;
             return true;
         }

@@ -13,7 +13,11 @@ internal abstract record Condition(string Text, bool NeedsBody)
     /// <summary>One of some headers is present, whatever its value.</summary>
     internal sealed record HasHeader(IReadOnlyList<string> Names) : Condition($"header: {string.Join(", ", Names)}", NeedsBody: false)
     {
-        public override bool? Holds(RequestDetails details) => Names.Any(details.HasHeader);
+        public override bool? Holds(RequestDetails details)
+        {
+            bool?[] found = [.. Names.Select(details.HasHeader)];
+            return found.Contains(true) ? true : found.Contains(null) ? null : false;
+        }
     }
 
     /// <summary>The media type is one of some.</summary>

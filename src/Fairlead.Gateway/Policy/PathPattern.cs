@@ -11,17 +11,18 @@ internal sealed class PathPattern
     private const string Trailing = "/. \t";
 
     private readonly string[] _segments;
+    private readonly PathPattern _trimmed;
 
     private PathPattern(string text)
     {
         _segments = text[1..].Split('/');
         // What stands before "/" in "/**/" is everything: that the path ends with a slash is then all that the pattern says.
         var trimmed = Trim(text);
-        Trimmed = trimmed == text || trimmed.EndsWith("**", StringComparison.Ordinal) ? this : new PathPattern(trimmed);
+        _trimmed = trimmed == text || trimmed.EndsWith("**", StringComparison.Ordinal) ? this : new PathPattern(trimmed);
     }
 
     /// <summary>This pattern, or it without what <see cref="Trim"/> takes away.</summary>
-    public PathPattern Trimmed { get; }
+    public PathPattern Trimmed() => _trimmed;
 
     /// <summary>The first segments that hold no wildcard: every path that matches begins with them.</summary>
     public IEnumerable<string> LiteralSegments => _segments.TakeWhile(s => !s.Contains('*', StringComparison.Ordinal));

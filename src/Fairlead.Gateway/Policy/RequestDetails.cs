@@ -20,7 +20,21 @@ internal abstract class RequestDetails
     /// <summary>The whole body, empty where there is none; null where it was not read, is longer than <see cref="MaxBodyBytes"/>, encoded, or a WebSocket.</summary>
     public byte[]? Body { get; set; }
 
-    public abstract bool HasHeader(string name);
+    /// <summary>The names of the headers that the upstream gets.</summary>
+    public abstract IEnumerable<string> HeaderNames { get; }
+
+    /// <summary>Whether there is a header; null for one that only some servers take for it, see <see cref="HeaderName"/>.</summary>
+    public bool? HasHeader(string name)
+    {
+        bool? found = false;
+        foreach (var header in HeaderNames)
+        {
+            if (header.Equals(name, StringComparison.OrdinalIgnoreCase)) return true;
+            if (HeaderName.IsOneVariable(header, name)) found = null;
+        }
+
+        return found;
+    }
 
     /// <summary>The media type without parameters, in lower case.</summary>
     /// <param name="type">The type, or null where there is no Content-Type.</param>

@@ -83,7 +83,7 @@ internal sealed class RuleIndex
         public void Add(Entry entry)
         {
             var node = this;
-            foreach (var segment in (isLenient ? entry.Rule.Path.Trimmed : entry.Rule.Path).LiteralSegments)
+            foreach (var segment in (isLenient ? entry.Rule.Path.Trimmed() : entry.Rule.Path).LiteralSegments)
             {
                 node._below ??= new(isLenient ? StringComparer.OrdinalIgnoreCase : StringComparer.Ordinal);
                 if (!node._below.TryGetValue(segment, out var next)) node._below[segment] = next = new PathNode(isLenient);
@@ -118,6 +118,6 @@ internal sealed class RuleIndex
         }
 
         private bool Matches(PathPattern path, string reading) =>
-            path.Matches(reading, isLenient) || (isLenient && path.Trimmed != path && path.Trimmed.Matches(reading, ignoresCase: true));
+            path.Matches(reading, isLenient) || (isLenient && path.Trimmed() != path && path.Trimmed().Matches(reading, ignoresCase: true));
     }
 }

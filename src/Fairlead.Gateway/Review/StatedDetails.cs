@@ -18,14 +18,14 @@ internal sealed class StatedDetails : RequestDetails
         _headers = headers.Select(h => h.Split(':', 2)).ToLookup(parts => parts[0].Trim(), parts => parts.Length > 1 ? parts[1].Trim() : "", StringComparer.OrdinalIgnoreCase);
         var bytes = Encoding.UTF8.GetBytes(body ?? "");
         _length = bytes.Length;
-        if (!HasHeader("Upgrade") && bytes.Length <= MaxBodyBytes && !HasHeader("Content-Encoding")) Body = bytes;
+        if (!_headers.Contains("Upgrade") && bytes.Length <= MaxBodyBytes && !_headers.Contains("Content-Encoding")) Body = bytes;
     }
 
     public override IReadOnlyList<string?> ContentTypes => [.. _headers["Content-Type"]];
 
-    public override long? ContentLength => HasHeader("Upgrade") ? null : _length;
+    public override long? ContentLength => _headers.Contains("Upgrade") ? null : _length;
 
     public override bool HasQuery { get; }
 
-    public override bool HasHeader(string name) => _headers.Contains(name);
+    public override IEnumerable<string> HeaderNames => _headers.Select(h => h.Key);
 }

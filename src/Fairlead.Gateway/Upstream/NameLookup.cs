@@ -37,7 +37,7 @@ internal sealed class NameLookup(Func<string, IPAddress[]> resolve)
 
     private sealed record Lookup(string Caller, string Name)
     {
-        public TaskCompletionSource<IPAddress[]> Answer { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        public TaskCompletionSource<IPAddress[]> Result { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
         public int Listeners { get; set; }
     }
@@ -52,7 +52,7 @@ internal sealed class NameLookup(Func<string, IPAddress[]> resolve)
         var lookup = Join(caller, name);
         try
         {
-            return await lookup.Answer.Task.WaitAsync(cancellationToken);
+            return await lookup.Result.Task.WaitAsync(cancellationToken);
         }
         finally
         {
@@ -103,7 +103,7 @@ internal sealed class NameLookup(Func<string, IPAddress[]> resolve)
             if (_running.TryGetValue(next.Name, out var same))
             {
                 TakeOut(next);
-                _ = same.Answer.Task.ContinueWith(next.Answer.SetFromTask, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+                _ = same.Result.Task.ContinueWith(next.Result.SetFromTask, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
                 continue;
             }
 
@@ -119,7 +119,7 @@ internal sealed class NameLookup(Func<string, IPAddress[]> resolve)
             catch (Exception e) when (e is TaskSchedulerException or OutOfMemoryException)
             {
                 Release(next);
-                next.Answer.SetException(new SocketException((int)SocketError.TryAgain, "there is no thread to ask with"));
+                next.Result.SetException(new SocketException((int)SocketError.TryAgain, "there is no thread to ask with"));
             }
         }
     }
@@ -143,8 +143,8 @@ internal sealed class NameLookup(Func<string, IPAddress[]> resolve)
             StartWhatMay();
         }
 
-        if (failure is null) lookup.Answer.SetResult(addresses);
-        else lookup.Answer.SetException(failure);
+        if (failure is null) lookup.Result.SetResult(addresses);
+        else lookup.Result.SetException(failure);
     }
 
     private void Release(Lookup lookup)

@@ -90,7 +90,8 @@ internal sealed class UpstreamClients(UpstreamDialer dialer) : IDisposable
         var host = context.DnsEndPoint.Host.Trim('[', ']');
         if (!HostPort.TryCreate(host, context.DnsEndPoint.Port, out var destination, out var problem)) throw new InvalidOperationException(problem);
         var began = Stopwatch.GetTimestamp();
-        var stream = await dialer.DialAsync(sessionId, destination, exceptions, offersHttp2: request.Version.Major >= 2, cancellationToken);
+        // What a child asks the resolver counts for its parent, which stands before the mark.
+        var stream = await dialer.DialAsync(sessionId.Split('~')[0], destination, exceptions, offersHttp2: request.Version.Major >= 2, cancellationToken);
         if (request.Options.TryGetValue(ExchangeKey, out var exchange)) exchange.Dialled(Stopwatch.GetElapsedTime(began));
         return stream;
     }

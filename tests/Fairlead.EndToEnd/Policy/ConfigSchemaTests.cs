@@ -215,7 +215,7 @@ public sealed partial class ConfigSchemaTests : IDisposable
     [GeneratedRegex("```yaml\n(version: 1\n.*?)```", RegexOptions.Singleline)]
     private static partial Regex Shown();
 
-    [GeneratedRegex(@"(?:Closed\(|OfDirectory = \[|OfSigner = \[|OfAll = \[|"\] = \[|\[Grant\] = \[)([^)\]]*)[)\]]")]
+    [GeneratedRegex(@"(?:Closed\(|OfDirectory = \[|OfSigner = \[|OfAll = \[|[a-zA-Z""]\] = \[)([^)\]]*)[)\]]")]
     private static partial Regex Closed();
 
     [GeneratedRegex("\"([a-z_]+)\"")]

@@ -148,6 +148,8 @@ public sealed class RequestHandlerTests : IAsyncLifetime
     [InlineData("POST / HTTP/1.1\r\nHost: api.test\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400)]
     [InlineData("POST / HTTP/1.0\r\nHost: api.test\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400)]
     [InlineData("GET / HTTP/1.1\r\nHost: api.test\r\nX_HTTP-Method_Override: DELETE\r\n\r\n", 400)]
+    [InlineData("GET / HTTP/1.1\r\nHost: api.test\r\nX.HTTP.Method~Override: DELETE\r\n\r\n", 400)]
+    [InlineData("POST /?.method=DELETE HTTP/1.1\r\nHost: api.test\r\nContent-Length: 0\r\n\r\n", 400)]
     [InlineData("GET / HTTP/1.1\r\nHost: api.test\r\n(X): a\r\n\r\n", 400)]
     [InlineData("GET / HTTP/1.1\r\nHost: api.test\r\nX: a\x01b\r\n\r\n", 400)]
     public async Task What_cannot_be_forwarded_is_refused_and_audited(string request, int status)

@@ -46,6 +46,24 @@ public sealed class RequestTargetTests
         Assert.Equal(32, RequestTarget.Parse("/?" + string.Join('&', Enumerable.Range(0, 1000).Select(i => $"n{i}=v")))!.QueryNames.Count);
 
     [Theory]
+    [InlineData("_method=DELETE", true)]
+    [InlineData("a=b;%5fMETHOD=DELETE", true)]
+    [InlineData(".method=DELETE", true)]
+    [InlineData("%20_method=DELETE", true)]
+    [InlineData("+_method=DELETE", true)]
+    [InlineData("+%20.method=DELETE", true)]
+    [InlineData("[method=DELETE", true)]
+    [InlineData("%5bmethod=DELETE", true)]
+    [InlineData("_method%00x=DELETE", true)]
+    [InlineData("a=b&X-HTTP-Method-Override%00=DELETE", true)]
+    [InlineData("a=_method", false)]
+    [InlineData("_methods=x", false)]
+    [InlineData("my_method=x", false)]
+    [InlineData("%2B_method=x", false)]
+    public void A_parameter_that_overrides_the_method_is_seen_as_PHP_reads_it(string query, bool overrides) =>
+        Assert.Equal(overrides, RequestTarget.Parse("/?" + query)!.OverridingParameter is not null);
+
+    [Theory]
     [InlineData("api.test", true)]
     [InlineData("API.test.", true)]
     [InlineData("api.test:443", true)]

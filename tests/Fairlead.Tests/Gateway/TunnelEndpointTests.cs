@@ -256,7 +256,7 @@ public sealed class TunnelEndpointTests
             }
             catch (Exception e) when (e is IOException or AuthenticationException)
             {
-                Assert.True(i >= MintingLimit.AtOnce);
+                Assert.True(i >= LeafCertificates.AtOnceForRefused);
                 notice = await FirstNoticeAsync(workload);
             }
 

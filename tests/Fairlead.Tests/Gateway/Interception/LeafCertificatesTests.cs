@@ -64,6 +64,7 @@ public sealed class LeafCertificatesTests : IDisposable
         var gone = For("gone.test");
         for (var i = 0; i < LeafCertificates.Capacity - 1; i++)
         {
+            _time.Advance(TimeSpan.FromMilliseconds(20));
             if (i % 1000 == 0) For("kept.test");
             For($"h{i}.test");
         }
@@ -91,15 +92,30 @@ public sealed class LeafCertificatesTests : IDisposable
     [Fact]
     public void A_session_that_asks_for_many_such_hosts_at_once_waits_and_no_other_does()
     {
-        for (var i = 0; i < MintingLimit.AtOnce; i++) Assert.NotNull(ForRefused($"h{i}.test"));
+        for (var i = 0; i < LeafCertificates.AtOnceForRefused; i++) Assert.NotNull(ForRefused($"h{i}.test"));
 
         Assert.Null(ForRefused("more.test"));
         Assert.NotNull(ForRefused("h7.test"));
         Assert.NotNull(For("api.test"));
         Assert.NotNull(ForRefused("more.test", session: "s2"));
         _time.Advance(TimeSpan.FromSeconds(1));
-        for (var i = 0; i < MintingLimit.PerSecond; i++) Assert.NotNull(ForRefused($"later{i}.test"));
+        for (var i = 0; i < LeafCertificates.PerSecondForRefused; i++) Assert.NotNull(ForRefused($"later{i}.test"));
         Assert.Null(ForRefused("again.test"));
+    }
+
+    [Fact]
+    public void Nor_does_a_session_get_leaves_without_end_for_hosts_that_policy_could_allow()
+    {
+        for (var i = 0; i < LeafCertificates.AtOnce; i++) For($"h{i}.test");
+
+        var refused = Assert.Throws<LeafRefusedException>(() => For("more.test"));
+        Assert.Equal("the session asks for too many different hosts: more than 500 at once or 50 new ones a second.", refused.Message);
+        For("h7.test");
+        For("more.test", session: "s2");
+        Assert.NotNull(ForRefused("refused.test"));
+        _time.Advance(TimeSpan.FromSeconds(1));
+        for (var i = 0; i < LeafCertificates.PerSecond; i++) For($"later{i}.test");
+        Assert.Throws<LeafRefusedException>(() => For("again.test"));
     }
 
     [Fact]
@@ -119,7 +135,7 @@ public sealed class LeafCertificatesTests : IDisposable
         Assert.Same(For("api.test"), For("api.test"));
     }
 
-    private SslStreamCertificateContext For(string host, int port = 443) => _leaves.ForAsync(Destination(host, port), "s1", couldBeAllowed: true).GetAwaiter().GetResult();
+    private SslStreamCertificateContext For(string host, int port = 443, string session = "s1") => _leaves.ForAsync(Destination(host, port), session, couldBeAllowed: true).GetAwaiter().GetResult();
 
     private SslStreamCertificateContext? ForRefused(string host, string session = "s1")
     {

@@ -166,6 +166,34 @@ public sealed class ConditionTests
         Assert.False(policy.NeedsBodyOf(facts));
     }
 
+    [Theory]
+    [InlineData("X-Debug: 1", false, true)]
+    [InlineData("x-debug: 1", false, true)]
+    [InlineData("X_Debug: 1", false, false)]
+    [InlineData("X.Debug: 1", false, false)]
+    [InlineData("X-Other: 1", true, false)]
+    public void A_header_that_only_some_servers_take_for_another_never_helps(string header, bool passesDenial, bool passesAllowance)
+    {
+        Condition[] condition = [new Condition.HasHeader(["X-First", "X-Debug"])];
+
+        Assert.Equal(passesDenial, Policy(Edge.RuleOf("allow POST api.test"), Edge.RuleOf("deny POST api.test").When(condition)).Decide(Facts("", header)).LetsPass);
+        Assert.Equal(passesAllowance, Policy(Edge.RuleOf("allow POST api.test").When(condition)).Decide(Facts("", header)).LetsPass);
+    }
+
+    [Theory]
+    [InlineData("", true)]
+    [InlineData("X-Ok", false)]
+    [InlineData("a, x-ok", false)]
+    [InlineData("Content-Type", false)]
+    public void What_the_upstream_does_not_get_counts_as_absent(string connection, bool passes)
+    {
+        var request = new Microsoft.AspNetCore.Http.DefaultHttpContext().Request;
+        (request.Method, request.Headers["X-Ok"], request.ContentType, request.Headers.Connection) = ("POST", "1", Json, connection);
+        var policy = Policy(Edge.RuleOf("allow POST api.test").When([new Condition.HasHeader(["X-Ok"]), new Condition.ContentType([Json])]));
+
+        Assert.Equal(passes, policy.Decide(Facts("") with { Details = new Fairlead.Gateway.HttpRequestDetails(request, hasQuery: false) }).LetsPass);
+    }
+
     [Fact]
     public void All_conditions_must_hold()
     {
