@@ -62,9 +62,12 @@ internal sealed class ReachSite : IAsyncDisposable
     }
 
     /// <summary>Runs a tool behind a relay of its own.</summary>
-    public async Task<ToolResult> RunAsync(string tool, params string[] arguments)
+    public Task<ToolResult> RunAsync(string tool, params string[] arguments) => RunAsAsync("demo", tool, arguments);
+
+    /// <summary>The same, in another session.</summary>
+    public async Task<ToolResult> RunAsAsync(string session, string tool, params string[] arguments)
     {
-        var environment = RelayProcess.Environment(Gateway.Address, "demo", Folder, gatewayCa: null);
+        var environment = RelayProcess.Environment(Gateway.Address, session, Folder, gatewayCa: null);
         await using var program = Place.Start(Repository.Relay, ["run", "--", tool, .. arguments], environment, environment["HOME"]);
         program.Stdin.Close();
         try
