@@ -74,6 +74,21 @@ public sealed class IssuedSessionTests
     }
 
     [Fact]
+    public async Task A_revocation_holds_while_the_rest_of_the_configuration_does_not_load()
+    {
+        await using var site = await Site.StartAsync(Options);
+        var token = (string)(await site.AskGatewayAsync("", "session", "new", "--id", "b", "--json")).Json["token"]!;
+        var relay = await site.StartRelayAsync("agents/b", token);
+        Assert.Equal("200", await StatusAsync(site, relay, "https://origin.test/status/200/before"));
+        site.Edit(text => text.Replace("mode: enforce", "mode: enforced", StringComparison.Ordinal));
+
+        (await site.AskGatewayAsync("", "session", "revoke", "agents/b", "--file", "state/revoked")).Succeeded();
+
+        var limit = Limits.Token();
+        while (await StatusAsync(site, relay, "https://origin.test/status/200/after") != "000") await Task.Delay(Limits.Poll, limit);
+    }
+
+    [Fact]
     public async Task A_session_ends_when_its_token_does()
     {
         await using var site = await Site.StartAsync(Options);
