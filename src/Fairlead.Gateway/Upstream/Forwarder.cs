@@ -33,7 +33,8 @@ internal sealed class Forwarder(UpstreamClients clients, UpstreamOptions options
         // 1. The request. 2. Its body streams while the answer is awaited, and may go on while the answer comes.
         var upgrade = UpgradeRequest.Of(context);
         var hasBody = upgrade is null && context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody == true;
-        var (reader, length) = injection.Body is { } swapped ? (PipeReader.Create(new ReadOnlySequence<byte>(swapped)), swapped.Length) : (context.Request.BodyReader, context.Request.ContentLength);
+        var length = injection.Body?.Length ?? context.Request.ContentLength;
+        var reader = injection.Signature?.Body ?? (injection.Body is { } held ? PipeReader.Create(new ReadOnlySequence<byte>(held)) : context.Request.BodyReader);
         var body = hasBody ? new RequestBody(reader, length, exchange, stopBody.Token) : null;
         using var request = UpstreamRequest.Create(context, destination, upgrade, body, injection);
         request.Options.Set(UpstreamClients.ExchangeKey, exchange);

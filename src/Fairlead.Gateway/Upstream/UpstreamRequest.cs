@@ -54,6 +54,8 @@ internal static class UpstreamRequest
                 throw new InvalidOperationException($"the header '{header.Name}' cannot be set on a request");
         }
 
+        injection.Signature?.SignOn(request);
+
         return request;
     }
 
@@ -64,7 +66,7 @@ internal static class UpstreamRequest
         {
             if (name.StartsWith(':') || HopByHop.Contains(name) || nominated?.Contains(name) == true) continue;
             if (name.Equals("Host", StringComparison.OrdinalIgnoreCase) || name.Equals("Content-Length", StringComparison.OrdinalIgnoreCase)) continue;
-            if (IsInjected(name, injection.Headers)) continue;
+            if (injection.Sets(name)) continue;
             if (name.Equals("Expect", StringComparison.OrdinalIgnoreCase))
             {
                 // The upstream decides: its 100 makes us read the body, which makes Kestrel send the workload its 100.
@@ -88,15 +90,5 @@ internal static class UpstreamRequest
         if (request.Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)values)) return;
         request.Content ??= new NoBody();
         request.Content.Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)values);
-    }
-
-    private static bool IsInjected(string name, IReadOnlyList<InjectedHeader> injected)
-    {
-        foreach (var header in injected)
-        {
-            if (header.IsNamed(name)) return true;
-        }
-
-        return false;
     }
 }

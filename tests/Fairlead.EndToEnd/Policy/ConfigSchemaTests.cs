@@ -28,6 +28,7 @@ public sealed partial class ConfigSchemaTests : IDisposable
           four: { use: query, set: { key: "{made}" }, hosts: [maps.example.com] }
           five: { use: placeholder, secret: made, hosts: [other.example.com], placeholder: FAKE-PLACEHOLDER-0001, swap: [header, basic, query, body] }
           six: { use: oauth2-client-credentials, token_url: "https://login.example.com/token", client_id: build, client_secret: pass, scopes: [read], audience: api, client_auth: body, token_ca: ca.pem, hosts: [orders.example.com] }
+          aws: { use: aws-sigv4, access_key_id: "{key}", secret_access_key: pass, session_token: made, region: eu-west-1, service: s3, max_body: 16MiB, hosts: [s3.eu-west-1.amazonaws.com] }
         host_sets: { some: [a.example.com, b.example.com] }
         policies:
           default:
