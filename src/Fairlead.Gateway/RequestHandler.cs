@@ -145,7 +145,7 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
         if (!await audit.IntendAsync(record, context.RequestAborted)) return Unrecordable(record);
 
         // 4. Forward.
-        var result = await forwarder.ForwardAsync(context, session.Id, session.Policy.Addresses, tunnel.Destination, injection, exchange);
+        var result = await forwarder.ForwardAsync(context, session.Id, session.Policy.Addresses, session.Credentials.Certificates, tunnel.Destination, injection, exchange);
         if (result.End == ForwardEnd.ClientTooLarge) return TooLarge(record, session.Limits.MaxBody ?? 0) is var tooLarge && context.Response.HasStarted ? null : tooLarge;
         return Conclude(result, record, hasAnswered: context.Response.HasStarted);
     }

@@ -23,7 +23,7 @@ internal static class AwsKind
             headers.Add(header!);
         }
 
-        var (region, service, maxBody) = (ReadName(fields, "region"), ReadName(fields, "service"), ReadMaxBody(fields, LargestMaxBody));
+        var (region, service, maxBody) = (ReadName(fields, "region"), ReadName(fields, "service"), ReadMaxBody(fields));
         return idText is null || secret is null ? new() : new() { Headers = headers, Signer = new AwsSigner(new(idText, secret, region, service, maxBody), TimeProvider.System) };
     })
     {
@@ -31,11 +31,11 @@ internal static class AwsKind
     };
 
     /// <summary>How long a body may be that is held to be signed. Default: 1 MiB.</summary>
-    internal static long ReadMaxBody(ConfigNode.Fields fields, long largest)
+    internal static long ReadMaxBody(ConfigNode.Fields fields)
     {
         if (!fields.Has("max_body", out var node) || Units.ReadBytes(node) is not { } bytes) return TextBody.MaxBytes;
-        if (bytes < 1 || bytes > largest) node.Fail($"expected 1 to {largest} bytes: a body is held in memory to be signed");
-        return Math.Min(bytes, largest);
+        if (bytes < 1 || bytes > LargestMaxBody) node.Fail($"expected 1 to {LargestMaxBody} bytes: a body is held in memory to be signed");
+        return Math.Min(bytes, LargestMaxBody);
     }
 
     private static string? ReadName(ConfigNode.Fields fields, string key)

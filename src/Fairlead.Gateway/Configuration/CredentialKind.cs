@@ -38,6 +38,9 @@ internal sealed record CredentialKind(string Use, string[] Keys, Func<Credential
 
         public IReadOnlyList<InjectedParameter> Parameters { get; init; } = [];
 
+        /// <summary>What upstreams are shown in TLS, or null.</summary>
+        public ClientCertificate? Certificate { get; init; }
+
         /// <summary>What signs requests, or null.</summary>
         public IRequestSigner? Signer { get; init; }
 

@@ -14,6 +14,8 @@ internal static class CredentialsSection
         PlaceholderKind.Kind,
         ClientCredentialsKind.Kind,
         AwsKind.Kind,
+        ClientCertificateKind.Kind,
+        HmacKind.Kind,
     ];
 
     private static readonly string[] OfAll = ["use", "hosts", "placeholder", "swap"];
@@ -33,7 +35,7 @@ internal static class CredentialsSection
             if (hosts.Count == 0) value.Fail("'hosts' names no host, so the credential could never be used");
             if (kind?.NeverTravels == true && fields.Has("placeholder", out var odd)) odd.Fail($"the secret of 'use: {use}' never leaves the gateway, so that a placeholder could not be swapped for it");
             var placeholder = kind?.NeverTravels == true ? null : PlaceholderReader.Read(fields, use, parts.Secret ?? OnlySecretOf(parts), credentials.Values);
-            credentials[name] = new Credential(name, parts.Headers, hosts) { Parameters = parts.Parameters, Signer = parts.Signer, Placeholder = placeholder, Existing = ReadExisting(fields) };
+            credentials[name] = new Credential(name, parts.Headers, hosts) { Parameters = parts.Parameters, Signer = parts.Signer, Certificate = parts.Certificate, Placeholder = placeholder, Existing = ReadExisting(fields) };
         }
 
         return credentials;

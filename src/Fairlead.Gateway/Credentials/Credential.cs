@@ -15,6 +15,9 @@ internal sealed record Credential(string Name, IReadOnlyList<InjectedHeader> Hea
     /// <summary>What signs the request, or null.</summary>
     public IRequestSigner? Signer { get; init; }
 
+    /// <summary>The certificate that its hosts are shown in TLS, or null.</summary>
+    public ClientCertificate? Certificate { get; init; }
+
     /// <summary>What becomes of a header of its own that the workload sent itself.</summary>
     public ExistingHeader Existing { get; init; }
 
@@ -38,6 +41,7 @@ internal sealed record Credential(string Name, IReadOnlyList<InjectedHeader> Hea
     {
         if (!Hosts.Any(mine => other.Hosts.Any(mine.Overlaps))) return null;
         if (Signer is not null && other.Signer is not null) return "a signature";
+        if (Certificate is not null && other.Certificate is not null) return "a client certificate";
         return NamesOfHeaders.FirstOrDefault(mine => other.NamesOfHeaders.Any(theirs => HeaderName.IsOneVariable(mine, theirs)))
             ?? Parameters.FirstOrDefault(mine => other.Parameters.Any(theirs => theirs.Name.Equals(mine.Name, StringComparison.OrdinalIgnoreCase)))?.Name;
     }

@@ -43,6 +43,8 @@ internal static class Injector
                 // 3. The values.
                 foreach (var header in credential.Headers) headers.Add(header.IsConstant ? header : await header.FillAsync(request.HttpContext.RequestAborted));
                 foreach (var parameter in credential.Parameters) parameters.Add(parameter.IsConstant ? parameter : await parameter.FillAsync(request.HttpContext.RequestAborted));
+                if (credential.Certificate?.Problem is { } problem) throw new CredentialException(problem);
+                if (credential.Certificate is not null) used.Add(credential.Name);
                 if (credential.Signer is null && credential.Headers.Count + credential.Parameters.Count > 0) used.Add(credential.Name);
             }
 

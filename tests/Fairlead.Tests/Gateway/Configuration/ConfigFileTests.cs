@@ -1,4 +1,5 @@
 using System.Net;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Fairlead.Gateway.Configuration;
 using Fairlead.Gateway.Policy;
@@ -46,6 +47,11 @@ public sealed class ConfigFileTests : IDisposable
         _folder.Write("token.txt", "FAKE-token-2");
         using var ca = new OriginCa();
         _folder.Write("roots.pem", ca.Root.ExportCertificatePem());
+        using var client = ca.Issue("client", usage: OriginCa.ClientAuth);
+        using var key = client.GetECDsaPrivateKey()!;
+        _folder.Write("client.pem", client.ExportCertificatePem());
+        foreach (var (name, mode) in new[] { ("client.key", UnixFileMode.UserRead | UnixFileMode.UserWrite), ("open.key", UnixFileMode.UserRead | UnixFileMode.OtherRead) })
+            File.SetUnixFileMode(_folder.Write(name, key.ExportPkcs8PrivateKeyPem()), mode);
     }
 
     public void Dispose() => _folder.Dispose();
@@ -111,7 +117,7 @@ public sealed class ConfigFileTests : IDisposable
         { "ca: { directory: state/ca }", "ca: state/ca", "3:5", "ca: expected a mapping (key: value), got a text" },
         { "ca: { directory: state/ca }", "ca: { directry: state/ca }", "3:7", "ca.directry: unknown key 'directry'; did you mean 'directory'?" },
         { "ca: { directory: state/ca }", "ca: { directory: \"a\\0b\" }", "3:18", "ca.directory: expected a path, got 'a\\u0000b'" },
-        { "from: env, name: FAIRLEAD_TEST_KEY", "from: environment, name: FAIRLEAD_TEST_KEY", "5:16", "secrets.key.from: expected env or file or exec, got 'environment'; did you mean " },
+        { "from: env, name: FAIRLEAD_TEST_KEY", "from: environment, name: FAIRLEAD_TEST_KEY", "5:16", "secrets.key.from: expected env or file or exec or aws-secrets-manager, got 'environment'; did you mean " },
         { "name: FAIRLEAD_TEST_KEY", "path: pass.txt", "5:27", "secrets.key.path: 'path' is for 'from: file'" },
         { "name: FAIRLEAD_TEST_KEY", "name: FAIRLEAD_TEST_NOT_SET", "5:8", "secrets.key: the environment variable FAIRLEAD_TEST_NOT_SET is not set" },
         { "name: FAIRLEAD_TEST_KEY", "name: FAIRLEAD_TEST_EMPTY", "5:8", "secrets.key: " },
@@ -120,7 +126,7 @@ public sealed class ConfigFileTests : IDisposable
         { "path: pass.txt", "path: none.txt", "6:9", "secrets.pass: the file " },
         { "path: pass.txt", "path: .", "6:9", "secrets.pass: the file " },
         { "path: pass.txt", "path: pass.txt, name: X", "6:45", "secrets.pass.name: 'name' is for 'from: env'" },
-        { "use: header", "use: haeder", "8:19", "credentials.datadog.use: expected header or bearer or basic or query or placeholder or oauth2-client-credentials or aws-sigv4, got 'haeder'; did you mean 'header'?" },
+        { "use: header", "use: haeder", "8:19", "credentials.datadog.use: expected header or bearer or basic or query or placeholder or oauth2-client-credentials or aws-sigv4 or client-certificate or hmac, got 'haeder'; did you mean 'header'?" },
         { "\"{key}\"", "\"{kye}\"", "8:46", "credentials.datadog.set.DD-API-KEY: there is no secret 'kye'" },
         { "\"{key}\"", "\"literal\"", "8:46", "credentials.datadog.set.DD-API-KEY: the template of 'DD-API-KEY' names no secret" },
         { "DD-API-KEY:", "Host:", "8:40", "credentials.datadog.set.Host: 'Host' frames or describes the message" },
@@ -167,6 +173,21 @@ public sealed class ConfigFileTests : IDisposable
         { "use: bearer, secret: pass", "use: aws-sigv4, access_key_id: FAKE, secret_access_key: pass, max_body: 1GiB", "9:85", "expected 1 to 67108864 bytes: a body is held in memory to be signed" },
         { "use: bearer, secret: pass", "use: aws-sigv4, access_key_id: FAKE, secret_access_key: pass, placeholder: sk-placeholder-0001", "9:88", "the secret of 'use: aws-sigv4' never leaves the gateway" },
         { "use: bearer, secret: pass", "use: aws-sigv4, access_key_id: FAKE, secret_access_key: pass, existing: keep", "9:85", "'existing' is for" },
+        { "use: bearer, secret: pass", "use: client-certificate, certificate: client.pem, key: client.key", "", "" },
+        { "use: bearer, secret: pass", "use: client-certificate, certificate: client.pem, key: open.key", "9:68", "credentials.github.key: expected mode 0600 on " },
+        { "use: bearer, secret: pass", "use: client-certificate, certificate: roots.pem, key: client.key", "9:67", "credentials.github.key: expected a certificate in " },
+        { "use: bearer, secret: pass", "use: client-certificate, certificate: none.pem, key: client.key", "9:51", "none.pem does not exist" },
+        { "use: bearer, secret: pass", "use: hmac, key: pass, key_encoding: text, algorithm: sha1, sign: \"{method}\\n{header:Date}\", encoding: base64, header: X-Sign, value: 'v={signature}', set: { X-Time: '{timestamp}' }, max_body: 1MiB", "", "" },
+        { "use: bearer, secret: pass", "use: hmac, key: pass, sign: '{methot}', header: X-Sign", "9:41", "credentials.github.sign: there is no part 'methot'; there are method, path," },
+        { "use: bearer, secret: pass", "use: hmac, key: pass, sign: '{method', header: X-Sign", "9:41", "credentials.github.sign: it has '{' without '}'" },
+        { "use: bearer, secret: pass", "use: hmac, key: pass, sign: '{body}', header: Host", "9:59", "credentials.github.header: 'Host' frames or describes the message" },
+        { "use: bearer, secret: pass", "use: hmac, key: pass, sign: '{body}', header: X-Sign, value: '{timestamp}'", "9:74", "credentials.github.value: it has no {signature}" },
+        { "use: bearer, secret: pass", "use: hmac, key: pass, sign: '{body}', header: X-Sign, set: { X-Body: '{body}' }", "9:82", "the value of a header can hold neither a line feed nor {body}" },
+        { "use: bearer, secret: pass", "use: hmac, key: pass, key_encoding: hex, sign: '{body}', header: X-Sign", "9:29", "credentials.github.key: the key is not in hexadecimal" },
+        { "from: env, name: FAIRLEAD_TEST_KEY", "from: aws-secrets-manager, region: eu-west-1", "5:8", "'secret_id' is missing" },
+        { "from: env, name: FAIRLEAD_TEST_KEY", "from: aws-secrets-manager, secret_id: a, region: 'eu/west'", "5:59", "expected a region such as eu-central-1" },
+        { "from: env, name: FAIRLEAD_TEST_KEY", "from: aws-secrets-manager, secret_id: a, region: eu-west-1, access_key_id: FAKE", "5:8", "'secret_access_key' is missing" },
+        { "from: env, name: FAIRLEAD_TEST_KEY", "from: aws-secrets-manager, secret_id: a, region: eu-west-1, access_key_id: FAKE, secret_access_key: { from: env, name: FAIRLEAD_TEST_TOKEN }, endpoint: 'http://a.test'", "5:162", "expected an https URL" },
         { "secret: pass", "secret: pas", "9:34", "credentials.github.secret: there is no secret 'pas'" },
         { "[git.test]", "[]", "9:11", "credentials.github: 'hosts' names no host, so the credential could never be used" },
         { "[git.test]", "git.test", "9:47", "credentials.github.hosts: expected a list, got a text" },
