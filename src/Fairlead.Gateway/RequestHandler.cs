@@ -73,6 +73,8 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
             record.Dial = exchange.Dial;
             record.FirstByte = exchange.FirstByte;
             record.Total = exchange.Total;
+            record.Redacted = [.. exchange.Redacted];
+            if (record.Redacted.Count > 0) logger.SecretCameBack(tunnel.Destination.ToString(), session.Id, string.Join(", ", record.Redacted), record.Request);
             await audit.WriteAsync(record);
         }
     }

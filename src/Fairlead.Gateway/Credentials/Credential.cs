@@ -18,6 +18,12 @@ internal sealed record Credential(string Name, IReadOnlyList<InjectedHeader> Hea
     /// <summary>What the workload holds in place of its secret, or null.</summary>
     public Placeholder? Placeholder { get; init; }
 
+    /// <summary>Whether its secrets are taken out of what comes back.</summary>
+    public bool IsScrubbed { get; init; } = true;
+
+    /// <summary>The secrets that it sends.</summary>
+    public IEnumerable<ISecret> Secrets => [.. Headers.SelectMany(h => h.Secrets), .. Parameters.SelectMany(p => p.Secrets), .. Placeholder is null ? (ISecret[])[] : [Placeholder.Secret]];
+
     public bool IsBoundTo(HostPort destination)
     {
         foreach (var host in Hosts)

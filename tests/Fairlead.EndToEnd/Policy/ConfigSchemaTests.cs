@@ -24,7 +24,7 @@ public sealed partial class ConfigSchemaTests : IDisposable
         credentials:
           one: { use: header, set: { X-Key: "{key}" }, hosts: [api.example.com] }
           two: { use: bearer, secret: pass, hosts: ["*.example.com:8443"] }
-          three: { use: basic, username: x-access-token, password: pass, hosts: [git.example.com], existing: keep }
+          three: { use: basic, username: x-access-token, password: pass, hosts: [git.example.com], existing: keep, scrub: false }
           four: { use: query, set: { key: "{made}" }, hosts: [maps.example.com] }
           five: { use: placeholder, secret: made, hosts: [other.example.com], placeholder: FAKE-PLACEHOLDER-0001, swap: [header, basic, query, body] }
           six: { use: oauth2-client-credentials, token_url: "https://login.example.com/token", client_id: build, client_secret: pass, scopes: [read], audience: api, client_auth: body, token_ca: ca.pem, hosts: [orders.example.com] }
@@ -118,6 +118,7 @@ public sealed partial class ConfigSchemaTests : IDisposable
         { "audit: { file: state/audit.jsonl, guarantee: before-upstream-always, key: state/audit.key }", "audit: state/audit.jsonl" },
         { "guarantee: before-upstream-always", "guarantee: always" },
         { "existing: keep", "existing: kept" },
+        { "scrub: false", "scrub: never" },
         { "placeholder: FAKE-PLACEHOLDER-0001", "placeholder: short" },
         { "use_stale: 1h", "use_stale: 1" },
         { "directory: state/ca, ", "" },

@@ -74,6 +74,15 @@ public sealed class ConfigFileTests : IDisposable
             options.Upstream.Resolve.Select(r => $"{r.Key}={r.Value}").Order(StringComparer.Ordinal));
     }
 
+    [Fact]
+    public void A_secret_that_is_too_short_to_be_found_in_answers_is_warned_about()
+    {
+        _folder.Write("pass.txt", "FAKE-67");
+
+        Assert.Equal(["credentials.github: the secret 'pass' is shorter than 8 characters, so an answer that repeats it is not recognised; make it longer, or write 'scrub: false'"], Load(Good).Warnings);
+        Assert.Empty(Load(Good.Replace("secret: pass", "secret: pass, scrub: false", StringComparison.Ordinal)).Warnings);
+    }
+
     [Theory]
     [InlineData("http://127.0.0.1:8080/edge/", "127.0.0.1:8080", "/edge")]
     [InlineData("http://localhost:1234", "127.0.0.1:1234", "")]
@@ -139,6 +148,8 @@ public sealed class ConfigFileTests : IDisposable
         { "use: bearer, secret: pass", "use: query, set: { k: '{pass}', K: '{key}' }", "9:48", "the parameter 'K' is set twice" },
         { "use: bearer, secret: pass", "use: query, set: { k: '{pass}' }, existing: keep", "9:57", "'existing' is for 'use: header'" },
         { "secret: pass", "secret: pass, existing: never", "9:50", "expected replace or keep or refuse-unless-placeholder, got 'never'" },
+        { "secret: pass", "secret: pass, scrub: false", "", "" },
+        { "secret: pass", "secret: pass, scrub: no", "9:47", "expected true or false, got 'no'" },
         { "secret: pass", "secret: pass, existing: refuse-unless-placeholder", "9:50", "it needs a 'placeholder'" },
         { "secret: pass", "secret: pass, existing: refuse-unless-placeholder, placeholder: sk-placeholder-0001", "", "" },
         { "secret: pass", "secret: pass, placeholder: too-short", "9:53", "expected at least 16 characters, got 9" },
