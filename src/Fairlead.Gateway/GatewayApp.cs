@@ -8,6 +8,7 @@ using Fairlead.Gateway.Audit;
 using Fairlead.Gateway.Configuration;
 using Fairlead.Gateway.Interception;
 using Fairlead.Gateway.Sessions;
+using Fairlead.Gateway.Telemetry;
 using Fairlead.Gateway.Tunnels;
 using Fairlead.Gateway.Upstream;
 using Fairlead.Wire;
@@ -46,13 +47,17 @@ internal sealed class GatewayApp : IAsyncDisposable
     private readonly SessionRegistry _sessions;
     private readonly ILogger _logger;
     private readonly GatewayOptions _started;
+    private readonly GatewayMetrics _metrics;
+    private readonly Traces? _traces;
+    private GatewayOptions _inForce;
     private AdminEndpoint? _admin;
     private WebApplication? _adminServer;
 
     private GatewayApp(
-        WebApplication outer, WebApplication inner, AuditLog audit, UpstreamClients clients, CertificateAuthorities authorities, SessionRegistry sessions, GatewayOptions options, ILogger logger)
+        WebApplication outer, WebApplication inner, AuditLog audit, UpstreamClients clients, CertificateAuthorities authorities, SessionRegistry sessions, GatewayMetrics metrics, Traces? traces, GatewayOptions options, ILogger logger)
     {
-        (_outer, _inner, _audit, _clients, _authorities, _sessions, _started, _logger) = (outer, inner, audit, clients, authorities, sessions, options, logger);
+        (_outer, _inner, _audit, _clients, _authorities, _sessions, _metrics, _traces, _started, _inForce, _logger) = (outer, inner, audit, clients, authorities, sessions, metrics, traces, options, options, logger);
+        GatewayGauges.AddTo(metrics, Health, audit, sessions, authorities, traces, () => Volatile.Read(ref _inForce));
         _watching = authorities.WatchAsync(_stopping.Token);
     }
 
@@ -88,8 +93,10 @@ internal sealed class GatewayApp : IAsyncDisposable
         var dialer = new UpstreamDialer(options.Upstream, own, time);
         var clients = new UpstreamClients(dialer);
 
+        var metrics = new GatewayMetrics();
+        var traces = options.Traces is { } collector ? new Traces(collector, Version, problem => TellOfTraces(logger, collector, problem)) : null;
         var inner = BuildInner(innerBuilder, listener, new TlsInterception(new LeafCertificates(authorities, time, startLog.CreateLogger<LeafCertificates>()), time));
-        var handler = new RequestHandler(new Forwarder(clients, options.Upstream), audit, time, inner.Services.GetRequiredService<ILogger<RequestHandler>>());
+        var handler = new RequestHandler(new Forwarder(clients, options.Upstream), audit, metrics, traces, time, inner.Services.GetRequiredService<ILogger<RequestHandler>>());
         inner.Run(handler.HandleAsync);
 
         var outer = BuildServer(outerBuilder, options.Listen, maxBodyBytes: 0);
@@ -101,11 +108,11 @@ internal sealed class GatewayApp : IAsyncDisposable
             if (sessions.Alive.All(l => l.Current.Id != id || l.Revoked.IsCancellationRequested)) authorities.Forget(id);
             appLogger.SessionEnded(id, why);
         };
-        var endpoint = new TunnelEndpoint(sessions, listener, dialer, new PassthroughTunnel(dialer, audit), audit, time, outer.Services.GetRequiredService<ILogger<TunnelEndpoint>>());
+        var endpoint = new TunnelEndpoint(sessions, listener, dialer, new PassthroughTunnel(dialer, audit), audit, metrics, time, outer.Services.GetRequiredService<ILogger<TunnelEndpoint>>());
         var caEndpoint = new CaEndpoint(authorities, sessions, logger);
         outer.Run(context => RouteAsync(context, options.Listen.PathPrefix, endpoint, caEndpoint));
 
-        var app = new GatewayApp(outer, inner, audit, clients, authorities, sessions, options, outer.Services.GetRequiredService<ILogger<GatewayApp>>());
+        var app = new GatewayApp(outer, inner, audit, clients, authorities, sessions, metrics, traces, options, outer.Services.GetRequiredService<ILogger<GatewayApp>>());
         try
         {
             await inner.StartAsync(cancellationToken);
@@ -132,6 +139,7 @@ internal sealed class GatewayApp : IAsyncDisposable
     public void Apply(GatewayOptions next)
     {
         foreach (var section in _started.NeedRestart(next)) _logger.NeedsRestart(section);
+        Volatile.Write(ref _inForce, next);
         _sessions.Replace(next.SessionSet);
         _sessions.FetchKeys();
         _admin?.Apply(next, Address);
@@ -154,6 +162,8 @@ internal sealed class GatewayApp : IAsyncDisposable
         await _outer.DisposeAsync();
         await _inner.DisposeAsync();
         _clients.Dispose();
+        _traces?.Dispose();
+        _metrics.Dispose();
         _audit.Dispose();
         await _stopping.CancelAsync();
         await _watching;
@@ -163,11 +173,17 @@ internal sealed class GatewayApp : IAsyncDisposable
     private async Task StartAdminAsync(GatewayOptions options, GatewayOptions.AdminOptions admin, TimeProvider time, LogLevel logLevel, CancellationToken cancellationToken)
     {
         _adminServer = BuildServer(NewBuilder(logLevel), admin.Listen, MaxAdminBodyBytes);
-        _admin = new AdminEndpoint(_sessions, _audit, Health, time, _logger);
+        _admin = new AdminEndpoint(_sessions, _audit, Health, _metrics, time, _logger);
         _admin.Apply(options, Address);
         _adminServer.Run(_admin.HandleAsync);
         await _adminServer.StartAsync(cancellationToken);
         AdminAddress = AddressOf(_adminServer);
+    }
+
+    private static void TellOfTraces(ILogger logger, CollectorOptions collector, string? problem)
+    {
+        if (problem is null) logger.TracesAreTaken(collector.Endpoint);
+        else logger.TracesAreNotTaken(collector.Endpoint, problem);
     }
 
     private static string AddressOf(WebApplication server)
