@@ -25,6 +25,9 @@ internal sealed class FetchedSecret(string name, Func<CancellationToken, Task<Fe
     // The one before is what a request got that began when it was fetched anew, and what an upstream may still remember.
     IReadOnlyList<Secret> ISecret.Held => [.. new[] { Volatile.Read(ref _kept)?.Value, Volatile.Read(ref _before) }.OfType<Secret>()];
 
+    /// <summary>Why the last fetch failed; null when it did not, or none was needed yet.</summary>
+    public string? Problem => Volatile.Read(ref _problem);
+
     /// <summary>Is told once when a fetch begins to fail, with the reason, and once, with null, when it works again.</summary>
     public Action<string?>? Changed { get; set; }
 
