@@ -52,7 +52,7 @@ public sealed partial class ConfigSchemaTests : IDisposable
           - { id: ci, issuer: found, match: { repository: acme/web, ref: [a, "b*"], run: 7 }, lifetime: 4h, policy: default, credentials: [], limits: { tunnels: 8 } }
         revocations: state/revoked
         admin: { listen: "https://0.0.0.0:9000", tls: { certificate: gw.pem, key: gw.key }, token: { from: file, path: token } }
-        audit: { file: state/audit.jsonl, guarantee: before-upstream-always, key: state/audit.key }
+        audit: { file: state/audit.jsonl, guarantee: before-upstream-always, key: state/audit.key, rotate: { size: 256MiB, every: 1d }, keep: { files: 30, time: 90d, unsent: 1GiB } }
         upstream:
           extra_ca: roots.pem
           resolve: { api.example.com: "127.0.0.1:9443" }
@@ -115,7 +115,7 @@ public sealed partial class ConfigSchemaTests : IDisposable
         { "version: 1", "version: 2" },
         { "listen: https://127.0.0.1:8443/edge", "listen: ftp://127.0.0.1:8443" },
         { "listen: https://127.0.0.1:8443/edge\n", "" },
-        { "audit: { file: state/audit.jsonl, guarantee: before-upstream-always, key: state/audit.key }", "audit: state/audit.jsonl" },
+        { "audit: { file: state/audit.jsonl, guarantee: before-upstream-always, key: state/audit.key, rotate: { size: 256MiB, every: 1d }, keep: { files: 30, time: 90d, unsent: 1GiB } }", "audit: state/audit.jsonl" },
         { "guarantee: before-upstream-always", "guarantee: always" },
         { "existing: keep", "existing: kept" },
         { "placeholder: FAKE-PLACEHOLDER-0001", "placeholder: short" },
