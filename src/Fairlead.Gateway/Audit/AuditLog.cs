@@ -23,17 +23,20 @@ internal sealed class AuditLog : IDisposable
     private readonly Channel<AuditEntry> _queue = Channel.CreateBounded<AuditEntry>(new BoundedChannelOptions(MostQueued) { SingleReader = true });
     private readonly Task _writing;
 
-    private AuditLog(AuditKey key, AuditWriter writer, AuditStart start, AuditOptions options, TimeProvider time)
+    private AuditLog(AuditKey key, AuditWriter writer, AuditStart start, AuditOptions options, IReadOnlyList<SinkProgress> sinks, TimeProvider time)
     {
-        (_key, _writer, _time, _guarantee, ChainId) = (key, writer, time, options.Guarantee, start.ChainId);
+        (_key, _writer, _time, _guarantee, ChainId, Sinks) = (key, writer, time, options.Guarantee, start.ChainId, sinks);
         _writing = Task.Run(WriteAllAsync);
     }
 
     /// <summary>Which chain this is: 32 digits that all of its files share.</summary>
     public string ChainId { get; }
 
-    /// <summary>False while the last record could not be written; true again when one is.</summary>
-    public bool IsWritable => _writer.IsWritable;
+    /// <summary>False while the last record could not be written, or a sink that is required takes none; true again when that is over.</summary>
+    public bool IsWritable => _writer.IsWritable && !Sinks.Any(s => s.IsOverdue);
+
+    /// <summary>The other places that get the records, and how far they have got.</summary>
+    public IReadOnlyList<SinkProgress> Sinks { get; }
 
     /// <summary>How many records wait for the writer.</summary>
     public int Queued => _queue.Reader.Count;
@@ -44,7 +47,7 @@ internal sealed class AuditLog : IDisposable
     /// <summary>Opens an audit and continues its chain; makes file (0600), key and directory when they are not there. A torn end is marked.</summary>
     /// <exception cref="IOException">The file cannot be opened for writing, or another gateway writes to it.</exception>
     /// <exception cref="InvalidDataException">It is no audit of this version, or the key cannot be used.</exception>
-    public static AuditLog Open(AuditOptions options, TimeProvider time, ILogger logger)
+    public static AuditLog Open(AuditOptions options, TimeProvider time, ILogger logger, IReadOnlyList<SinkProgress>? sinks = null)
     {
         // Whose file it is comes first: a second gateway makes no key.
         DurableFile.Open(options.File).Dispose();
@@ -52,7 +55,7 @@ internal sealed class AuditLog : IDisposable
         try
         {
             var start = AuditStart.Of(options, key, time.GetUtcNow(), logger);
-            return new AuditLog(key, new AuditWriter(options, key, start, time, logger), start, options, time);
+            return new AuditLog(key, new AuditWriter(options, key, start, sinks ?? [], time, logger), start, options, sinks ?? [], time);
         }
         catch
         {

@@ -7,7 +7,7 @@ namespace Fairlead.Gateway.Audit;
 /// Writes records to the file, in batches: chained, with checkpoints, and with one sync for all who wait for the disk. Of one thread.
 /// <code>1 compose the lines   2 append   3 sync, where somebody waits   4 tell who waits   5 keep the head   6 rotate, and let go what need not stay</code>
 /// </summary>
-internal sealed class AuditWriter(AuditOptions options, AuditKey key, AuditStart start, TimeProvider time, ILogger logger) : IDisposable
+internal sealed class AuditWriter(AuditOptions options, AuditKey key, AuditStart start, IReadOnlyList<SinkProgress> sinks, TimeProvider time, ILogger logger) : IDisposable
 {
     /// <summary>How many lines there are at most between two checkpoints, those of a start after a kill included.</summary>
     public const int LinesPerCheckpoint = 10_000;
@@ -139,6 +139,7 @@ internal sealed class AuditWriter(AuditOptions options, AuditKey key, AuditStart
         if (mustSync)
         {
             _file.Sync();
+            foreach (var sink in sinks) sink.MayHave(_chain.Seq);
         }
 
         (_preface, _first) = ([], []);
@@ -199,7 +200,7 @@ internal sealed class AuditWriter(AuditOptions options, AuditKey key, AuditStart
         _nextRetention = now + RetentionInterval;
         try
         {
-            while (_retention.Next(now, long.MaxValue) is { } file)
+            while (_retention.Next(now, sinks.Count == 0 ? long.MaxValue : sinks.Min(s => s.Delivered)) is { } file)
             {
                 // Signed and on the disk before the file goes: what is missing later is missing for a reason.
                 if (!TryWrite([new AuditEntry(AuditText.Expired(now, file), null)], CheckpointKind.Open)) return;

@@ -10,7 +10,7 @@ internal static class AuditSection
 
     public static AuditOptions Read(ConfigNode node, ConfigContext context)
     {
-        var fields = node.Closed("file", "guarantee", "key", "rotate", "keep");
+        var fields = node.Closed("file", "guarantee", "key", "rotate", "keep", "sinks");
         var options = new AuditOptions(context.PathOf(fields.Required("file")));
         if (fields.Has("key", out var key) && context.PathOf(key) is { Length: > 0 } path) options = options with { KeyFile = path };
         if (fields.Has("rotate", out var rotate)) options = options with { Rotation = ReadRotation(rotate) };
