@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using Fairlead.Gateway.Credentials;
 using Fairlead.Wire;
 
@@ -79,6 +81,17 @@ internal sealed class ConfigContext(string directory, LocalSession? local, bool 
     /// <summary>Fetches what programs give. Last, since a program must get no variable with a secret, and by then all of them are known.</summary>
     public void Fetch() => Task.WaitAll(Fetched.Select(f => FetchAsync(f.At, f.Secret)));
 
+    /// <summary>A token of a credential, fetched when a request first needs it.</summary>
+    /// <param name="credential">The credential's name.</param>
+    /// <param name="fetch">Gets one.</param>
+    public ISecret Token(string credential, Func<CancellationToken, Task<FetchedSecret.Kept>> fetch)
+    {
+        if (isReview) return Secret.Unreadable(credential);
+        var token = new FetchedSecret($"{credential} (token)", fetch, TimeProvider.System);
+        Tokens.Add(token);
+        return token;
+    }
+
     /// <summary>A path; a relative one begins at the file.</summary>
     public string PathOf(ConfigNode node)
     {
@@ -95,6 +108,39 @@ internal sealed class ConfigContext(string directory, LocalSession? local, bool 
         if (path.Length == 0 || isReview || File.Exists(path)) return path;
         node.Fail($"the file {path} does not exist");
         return "";
+    }
+
+    /// <summary>An https URL of a service that the gateway itself asks.</summary>
+    public static Uri? HttpsUrl(ConfigNode node)
+    {
+        var text = node.Text();
+        if (text.Length == 0) return null;
+        if (Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme == Uri.UriSchemeHttps && url.UserInfo.Length == 0 && url.Fragment.Length == 0) return url;
+        // A URL with more than a path may hold a password or a key.
+        var isPlain = url is { UserInfo.Length: 0, Query.Length: 0, Fragment.Length: 0 };
+        node.Fail($"expected an https URL without user and fragment{(isPlain ? $", got '{HostPort.Printable(text)}'" : "")}");
+        return null;
+    }
+
+    /// <summary>The certificates of a PEM file, which is watched from then on.</summary>
+    /// <param name="node">The path.</param>
+    /// <param name="isRead">False where the file is not to be read.</param>
+    public X509Certificate2Collection Roots(ConfigNode node, bool isRead)
+    {
+        var roots = new X509Certificate2Collection();
+        if (ExistingFile(node) is not { Length: > 0 } file || !isRead) return roots;
+        WatchedFiles.Add(file);
+        try
+        {
+            roots.ImportFromPemFile(file);
+            if (roots.Count == 0) node.Fail($"{file} holds no certificate in PEM");
+        }
+        catch (Exception e) when (e is CryptographicException or IOException or UnauthorizedAccessException)
+        {
+            node.Fail($"{file} cannot be read as certificates: {e.Message}");
+        }
+
+        return roots;
     }
 
     /// <summary>What the file defines under a name that it uses elsewhere.</summary>

@@ -4,6 +4,7 @@ using Fairlead.Gateway.Interception;
 using Fairlead.Gateway.Policy;
 using Fairlead.Gateway.Sessions;
 using Fairlead.Gateway.Sinks;
+using Fairlead.Gateway.Telemetry;
 using Fairlead.Gateway.Upstream;
 
 namespace Fairlead.Gateway.Configuration;
@@ -37,6 +38,9 @@ internal sealed record GatewayOptions
     /// <summary>The other places that get its records.</summary>
     public IReadOnlyList<SinkOptions> Sinks { get; init; } = [];
 
+    /// <summary>Where spans go; null for nowhere.</summary>
+    public CollectorOptions? Traces { get; init; }
+
     public UpstreamOptions Upstream { get; init; } = new();
 
     /// <summary>The environment variables that hold secrets or tokens, which no workload may see.</summary>
@@ -61,6 +65,7 @@ internal sealed record GatewayOptions
         if (Admin?.Listen != next.Admin?.Listen) yield return "admin";
         if (!Ca.IsSameAs(next.Ca)) yield return "ca";
         if (Audit != next.Audit || !Sinks.SequenceEqual(next.Sinks)) yield return "audit";
+        if (Traces is null ? next.Traces is not null : !Traces.IsSameAs(next.Traces)) yield return "traces";
         if (!Upstream.IsSameAs(next.Upstream)) yield return "upstream";
     }
 

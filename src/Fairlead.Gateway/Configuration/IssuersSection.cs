@@ -1,4 +1,3 @@
-using System.Security.Cryptography.X509Certificates;
 using Fairlead.Gateway.Credentials;
 using Fairlead.Gateway.Identity;
 using Fairlead.Wire;
@@ -71,7 +70,7 @@ internal static class IssuersSection
     private static FetchedKeys? ReadDiscovery(ConfigNode jwks, ConfigNode issuer)
     {
         if (jwks.OneOf("discover").Length == 0) return null;
-        if (ReadUrl(issuer) is not { } url) return null;
+        if (ConfigContext.HttpsUrl(issuer) is not { } url) return null;
         return new FetchedKeys(url, isDiscovered: true, [], () => null, TimeProvider.System);
     }
 
@@ -90,8 +89,9 @@ internal static class IssuersSection
         }
 
         if (isDiscovered && fields.Has("url", out var both)) both.Fail("'url' is the key set itself; with 'discover' it is found");
-        if (ReadUrl(isDiscovered ? discovered! : fields.Required("url")) is not { } url) return null;
-        var roots = fields.Has("ca", out var ca) ? ReadRoots(ca, context) : [];
+        // https only: whoever can change the keys on their way can be every workload.
+        if (ConfigContext.HttpsUrl(isDiscovered ? discovered! : fields.Required("url")) is not { } url) return null;
+        var roots = fields.Has("ca", out var ca) ? context.Roots(ca, context.ReadsIdentities) : [];
         var token = fields.Has("token", out var tokenNode) ? context.ReadSource(tokenNode) : null;
         return new FetchedKeys(url, isDiscovered, roots, () => ReadToken(token), TimeProvider.System, token?.ToString() ?? "");
     }
@@ -112,34 +112,6 @@ internal static class IssuersSection
             node.Fail($"{path} cannot be read: {e.Message}");
             return null;
         }
-    }
-
-    // Whoever can change the keys on their way can be every workload.
-    private static Uri? ReadUrl(ConfigNode node)
-    {
-        var text = node.Text();
-        if (text.Length == 0) return null;
-        if (Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme == Uri.UriSchemeHttps && url.UserInfo.Length == 0 && url.Fragment.Length == 0) return url;
-        node.Fail($"expected an https URL, got '{HostPort.Printable(text)}'");
-        return null;
-    }
-
-    private static X509Certificate2Collection ReadRoots(ConfigNode node, ConfigContext context)
-    {
-        var roots = new X509Certificate2Collection();
-        if (context.ExistingFile(node) is not { Length: > 0 } file || !context.ReadsIdentities) return roots;
-        context.WatchedFiles.Add(file);
-        try
-        {
-            roots.ImportFromPemFile(file);
-            if (roots.Count == 0) node.Fail($"{file} holds no certificate in PEM");
-        }
-        catch (Exception e) when (e is IOException or System.Security.Cryptography.CryptographicException)
-        {
-            node.Fail($"{file} holds a certificate that cannot be read: {e.Message}");
-        }
-
-        return roots;
     }
 
     private static string? ReadToken(SecretSource? source)

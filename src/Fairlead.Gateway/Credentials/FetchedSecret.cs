@@ -21,6 +21,9 @@ internal sealed class FetchedSecret(string name, Func<CancellationToken, Task<Fe
 
     Secret? ISecret.Constant => null;
 
+    /// <summary>Why the last fetch failed; null when it did not, or none was needed yet.</summary>
+    public string? Problem => Volatile.Read(ref _problem);
+
     /// <summary>Is told once when a fetch begins to fail, with the reason, and once, with null, when it works again.</summary>
     public Action<string?>? Changed { get; set; }
 

@@ -10,10 +10,9 @@ namespace Fairlead.Gateway.Credentials;
 /// <param name="name">The secret's name.</param>
 /// <param name="command">The program, and its arguments.</param>
 /// <param name="hiddenVariables">Variables of our environment that it does not get: those with other secrets.</param>
-/// <param name="ttl">How long a value is fresh.</param>
-/// <param name="stale">How much longer it is used when the program fails; zero for not at all.</param>
+/// <param name="freshness">How long a value is used.</param>
 /// <param name="time">The clock.</param>
-internal sealed class SecretCommand(string name, IReadOnlyList<string> command, IReadOnlyList<string> hiddenVariables, TimeSpan ttl, TimeSpan stale, TimeProvider time)
+internal sealed class SecretCommand(string name, IReadOnlyList<string> command, IReadOnlyList<string> hiddenVariables, Freshness freshness, TimeProvider time)
 {
     /// <summary>How long it may take: 10 s.</summary>
     public static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
@@ -26,9 +25,7 @@ internal sealed class SecretCommand(string name, IReadOnlyList<string> command, 
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(Limit);
         var began = time.GetUtcNow();
-        var output = Encoding.UTF8.GetString(await RunAsync(limit.Token));
-        if (!Secret.TryCreate(name, output, out var secret, out _, out var problem)) throw new CredentialException($"what {command[0]} gave cannot be used: {problem}");
-        return new FetchedSecret.Kept(secret, began + ttl, began + ttl + stale);
+        return freshness.Keep(name, Encoding.UTF8.GetString(await RunAsync(limit.Token)), command[0], began);
     }
 
     private async Task<byte[]> RunAsync(CancellationToken limit)

@@ -53,6 +53,7 @@ public sealed partial class ConfigSchemaTests : IDisposable
         revocations: state/revoked
         admin: { listen: "https://0.0.0.0:9000", tls: { certificate: gw.pem, key: gw.key }, token: { from: file, path: token } }
         audit: { file: state/audit.jsonl, guarantee: before-upstream-always, key: state/audit.key, rotate: { size: 256MiB, every: 1d }, keep: { files: 30, time: 90d, unsent: 1GiB }, sinks: [{ name: out, type: stdout }, { name: otel, type: otlp, url: "https://o.example.com/v1/logs", headers: { Authorization: { from: env, name: OTLP } }, ca: ca.pem, required: 5m }, { name: db, type: postgresql, host: db.example.com, port: 5433, database: a, user: u, password: { from: file, path: token }, ca: ca.pem, table: s.t, create_table: true }] }
+        traces: { otlp: "https://collector.example.com:4318", headers: { Authorization: "Bearer {key}" }, sample: 0.1, ca: ca.pem }
         upstream:
           extra_ca: roots.pem
           resolve: { api.example.com: "127.0.0.1:9443" }
@@ -212,6 +213,7 @@ public sealed partial class ConfigSchemaTests : IDisposable
         YamlSequenceNode sequence => new JsonArray([.. sequence.Children.Select(ToJson)]),
         YamlScalarNode { Style: ScalarStyle.Plain, Value: "true" or "false" } flag => flag.Value == "true",
         YamlScalarNode { Style: ScalarStyle.Plain } number when long.TryParse(number.Value, NumberStyles.None, CultureInfo.InvariantCulture, out var value) => value,
+        YamlScalarNode { Style: ScalarStyle.Plain } number when double.TryParse(number.Value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var value) => value,
         YamlScalarNode scalar => scalar.Value,
         _ => null,
     };
@@ -219,7 +221,7 @@ public sealed partial class ConfigSchemaTests : IDisposable
     [GeneratedRegex("```yaml\n(version: 1\n.*?)```", RegexOptions.Singleline)]
     private static partial Regex Shown();
 
-    [GeneratedRegex(@"(?:Closed\(|OfDirectory = \[|OfSigner = \[|OfAll = \[|[a-zA-Z""]\] = \[)([^)\]]*)[)\]]")]
+    [GeneratedRegex(@"(?:Closed\(|OfDirectory = \[|OfSigner = \[|OfAll = \[|new\(""[a-z0-9-]+"", \[)([^)\]]*)[)\]]")]
     private static partial Regex Closed();
 
     [GeneratedRegex("\"([a-z_]+)\"")]
@@ -228,7 +230,7 @@ public sealed partial class ConfigSchemaTests : IDisposable
     [GeneratedRegex(@"([a-z_]+):(?= |\n)")]
     private static partial Regex Key();
 
-    // Mappings on one line, but for those whose keys are names: set, match, host_sets, resolve.
-    [GeneratedRegex(@"(?<!set: |match: |host_sets: |resolve: )\{(?= [a-z])")]
+    // Mappings on one line, but for those whose keys are names: set, headers, match, host_sets, resolve.
+    [GeneratedRegex(@"(?<!set: |headers: |match: |host_sets: |resolve: )\{(?= [a-z])")]
     private static partial Regex Strange();
 }

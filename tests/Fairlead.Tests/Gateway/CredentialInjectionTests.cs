@@ -179,7 +179,7 @@ public sealed class CredentialInjectionTests : IAsyncLifetime
     public async Task A_token_of_a_real_token_endpoint_is_sent_and_fetched_once()
     {
         await using var endpoint = await Origin.StartAsync(_ca, context => context.Response.WriteAsync("{\"access_token\":\"FAKE-token\",\"token_type\":\"Bearer\",\"expires_in\":3600}"));
-        var grant = new ClientCredentialsGrant(new(new Uri($"https://localhost:{endpoint.EndPoint.Port}/token"), "the:client", Given.Secret("s", "FAKE+client"), false, ["read", "write"], "api"), [_ca.Root], TimeProvider.System);
+        var grant = new ClientCredentialsGrant(new(new Uri($"https://localhost:{endpoint.EndPoint.Port}/token"), "the:client", Given.Secret("s", "FAKE+client"), false, ["read", "write"], "api"), new SecretService([_ca.Root]), TimeProvider.System);
         var token = new FetchedSecret("token", grant.FetchAsync, TimeProvider.System);
         await using var edge = await Edge.StartAsync(_origin, _ca, Edge.SessionOf("s1", Edge.Token, credentials: [Given.Bearer(token)]));
         var workload = await Workload.OpenAsync(edge);

@@ -104,7 +104,7 @@ public sealed class IdentityConfigTests : IDisposable
         { "file: jwks.json", "file: token", "8:88", "expected a JSON Web Key Set" },
         { "file: jwks.json", "file: jwks.json, url: https://x.test", "8:104", "issuers.orchestrator.jwks.url: 'url' is for keys that are fetched" },
         { "jwks: discover", "jwks: discovery", "9:69", "issuers.github.jwks: expected discover, got 'discovery'; did you mean 'discover'?" },
-        { "issuer: https://github.test/", "issuer: http://github.test/", "9:21", "issuers.github.issuer: expected an https URL, got 'http://github.test/'" },
+        { "issuer: https://github.test/", "issuer: http://github.test/", "9:21", "issuers.github.issuer: expected an https URL without user and fragment, got 'http://github.test/'" },
         { "url: https://10.0.0.1/jwks", "url: http://10.0.0.1/jwks", "10:77", "issuers.cluster.jwks.url: expected an https URL" },
         { "ca: roots.pem", "ca: token", "10:104", "issuers.cluster.jwks.ca: " },
         { "algorithms: RS256", "algorithms: HS256", "9:91", "issuers.github.algorithms: expected ES256, ES384, RS256, RS384, RS512, PS256, PS384, PS512, got 'HS256'" },

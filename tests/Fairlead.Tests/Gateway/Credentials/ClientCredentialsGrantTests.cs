@@ -84,5 +84,5 @@ public sealed class ClientCredentialsGrantTests : IAsyncLifetime
     }
 
     private ClientCredentialsGrant Grant(bool isInBody = false, OriginCa? trusted = null) =>
-        new(new(new Uri($"https://localhost:{_endpoint.EndPoint.Port}/token"), "client", Given.Secret("s", "FAKE-client-secret"), isInBody, [], null), [(trusted ?? _ca).Root], _time);
+        new(new(new Uri($"https://localhost:{_endpoint.EndPoint.Port}/token"), "client", Given.Secret("s", "FAKE-client-secret"), isInBody, [], null), new SecretService([(trusted ?? _ca).Root]), _time);
 }

@@ -106,7 +106,7 @@ public sealed class FetchedSecretTests : IDisposable
     {
         Environment.SetEnvironmentVariable("FAIRLEAD_TEST_HIDDEN", "FAKE-hidden");
         Environment.SetEnvironmentVariable("FAIRLEAD_TEST_SHOWN", "shown");
-        var command = new SecretCommand("s", ["/bin/sh", "-c", script], ["FAIRLEAD_TEST_HIDDEN"], TimeSpan.FromMinutes(5), TimeSpan.Zero, _time);
+        var command = new SecretCommand("s", ["/bin/sh", "-c", script], ["FAIRLEAD_TEST_HIDDEN"], new(TimeSpan.FromMinutes(5), TimeSpan.Zero), _time);
 
         if (problem is null) Assert.Equal(value, (await command.FetchAsync(Limits.Token)).Value.Reveal());
         else Assert.Equal(problem, (await Assert.ThrowsAsync<CredentialException>(() => command.FetchAsync(Limits.Token))).Message);
@@ -115,7 +115,7 @@ public sealed class FetchedSecretTests : IDisposable
     [Fact]
     public async Task A_program_that_is_not_there_is_told()
     {
-        var command = new SecretCommand("s", [_folder["missing"]], [], TimeSpan.FromMinutes(5), TimeSpan.Zero, _time);
+        var command = new SecretCommand("s", [_folder["missing"]], [], new(TimeSpan.FromMinutes(5), TimeSpan.Zero), _time);
 
         Assert.StartsWith($"{_folder["missing"]} cannot be started: ", (await Assert.ThrowsAsync<CredentialException>(() => command.FetchAsync(Limits.Token))).Message, StringComparison.Ordinal);
     }
@@ -124,7 +124,7 @@ public sealed class FetchedSecretTests : IDisposable
     public async Task A_program_that_does_not_end_is_ended_with_its_children()
     {
         using var hurry = new CancellationTokenSource(TimeSpan.FromMilliseconds(300));
-        var command = new SecretCommand("s", ["/bin/sh", "-c", $"sleep 600 & echo $! > {_folder["pid"]}; wait"], [], TimeSpan.FromMinutes(5), TimeSpan.Zero, _time);
+        var command = new SecretCommand("s", ["/bin/sh", "-c", $"sleep 600 & echo $! > {_folder["pid"]}; wait"], [], new(TimeSpan.FromMinutes(5), TimeSpan.Zero), _time);
 
         var problem = (await Assert.ThrowsAsync<CredentialException>(() => command.FetchAsync(hurry.Token))).Message;
 

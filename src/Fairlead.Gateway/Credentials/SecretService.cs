@@ -1,0 +1,65 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Security;
+using System.Security.Cryptography.X509Certificates;
+
+namespace Fairlead.Gateway.Credentials;
+
+/// <summary>
+/// A service that the gateway itself asks for tokens or secrets, over https. The operator named its host, no workload did: it is not the guard's business.
+/// Proxies, redirects and cookies are not used; an answer has ten seconds and 64 KiB. Nothing that it says is shown as it is: it may hold a secret.
+/// </summary>
+/// <param name="roots">Trusted for it instead of the system's; empty for the system's.</param>
+internal sealed class SecretService(X509Certificate2Collection roots)
+{
+    /// <summary>How long an answer may take: 10 s.</summary>
+    public static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
+
+    private const int MaxBytes = 64 * 1024;
+
+    /// <summary>Asks, and reads the whole answer, whatever its status.</summary>
+    /// <param name="request">The request; it is disposed.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    /// <exception cref="CredentialException">There is no answer.</exception>
+    public async Task<(HttpStatusCode Status, string Text)> AskAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        using (request)
+        {
+            try
+            {
+                request.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue("application/json"));
+                using var http = NewHttpClient();
+                using var response = await http.SendAsync(request, cancellationToken);
+                return (response.StatusCode, await response.Content.ReadAsStringAsync(cancellationToken));
+            }
+            catch (Exception e) when (e is HttpRequestException or OperationCanceledException)
+            {
+                throw new CredentialException($"{Name(request.RequestUri!)} gave no answer: {(e is OperationCanceledException ? $"none within {Limit.TotalSeconds} s" : (e.InnerException ?? e).Message)}", e);
+            }
+        }
+    }
+
+    /// <summary>A URL for a message: without its query, which may hold anything.</summary>
+    public static string Name(Uri url) => url.GetLeftPart(UriPartial.Path);
+
+    // What is asked for lives for minutes to hours: a connection kept for the next would be gone by then.
+    private HttpClient NewHttpClient() => new(new SocketsHttpHandler
+    {
+        UseProxy = false,
+        AllowAutoRedirect = false,
+        UseCookies = false,
+        ConnectTimeout = Limit,
+        SslOptions = new SslClientAuthenticationOptions { CertificateChainPolicy = roots.Count == 0 ? null : Trusting() },
+    })
+    {
+        Timeout = Limit,
+        MaxResponseContentBufferSize = MaxBytes,
+    };
+
+    private X509ChainPolicy Trusting()
+    {
+        var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+        policy.CustomTrustStore.AddRange(roots);
+        return policy;
+    }
+}
