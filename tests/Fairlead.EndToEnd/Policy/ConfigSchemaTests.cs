@@ -52,7 +52,7 @@ public sealed partial class ConfigSchemaTests : IDisposable
           - { id: ci, issuer: found, match: { repository: acme/web, ref: [a, "b*"], run: 7 }, lifetime: 4h, policy: default, credentials: [], limits: { tunnels: 8 } }
         revocations: state/revoked
         admin: { listen: "https://0.0.0.0:9000", tls: { certificate: gw.pem, key: gw.key }, token: { from: file, path: token } }
-        audit: { file: state/audit.jsonl, guarantee: before-upstream-always, key: state/audit.key }
+        audit: { file: state/audit.jsonl, guarantee: before-upstream-always, key: state/audit.key, rotate: { size: 256MiB, every: 1d }, keep: { files: 30, time: 90d, unsent: 1GiB }, sinks: [{ name: out, type: stdout }, { name: otel, type: otlp, url: "https://o.example.com/v1/logs", headers: { Authorization: { from: env, name: OTLP } }, ca: ca.pem, required: 5m }, { name: db, type: postgresql, host: db.example.com, port: 5433, database: a, user: u, password: { from: file, path: token }, ca: ca.pem, table: s.t, create_table: true }] }
         traces: { otlp: "https://collector.example.com:4318", headers: { Authorization: "Bearer {key}" }, sample: 0.1, ca: ca.pem }
         upstream:
           extra_ca: roots.pem
@@ -116,7 +116,11 @@ public sealed partial class ConfigSchemaTests : IDisposable
         { "version: 1", "version: 2" },
         { "listen: https://127.0.0.1:8443/edge", "listen: ftp://127.0.0.1:8443" },
         { "listen: https://127.0.0.1:8443/edge\n", "" },
-        { "audit: { file: state/audit.jsonl, guarantee: before-upstream-always, key: state/audit.key }", "audit: state/audit.jsonl" },
+        { "audit: { file:", "audits: { file:" },
+        { "rotate: { size: 256MiB", "rotate: { size: 256MB" },
+        { "keep: { files: 30, time: 90d, ", "keep: { " },
+        { "type: stdout", "type: syslog" },
+        { "table: s.t", "table: \"s;t\"" },
         { "guarantee: before-upstream-always", "guarantee: always" },
         { "existing: keep", "existing: kept" },
         { "scrub: false", "scrub: never" },
