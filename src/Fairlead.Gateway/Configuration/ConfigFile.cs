@@ -95,12 +95,14 @@ internal static class ConfigFile
 
     private static GatewayOptions? Read(ConfigNode root, ConfigContext context)
     {
-        var fields = root.Closed("version", "listen", "tls", "ca", "secrets", "credentials", "host_sets", "policies", "issuers", "sessions", "revocations", "admin", "audit", "upstream");
+        var fields = root.Closed("version", "listen", "tls", "ca", "secrets", "credentials", "host_sets", "policies", "issuers", "sessions", "revocations", "admin", "audit", "traces", "upstream");
         var version = fields.Required("version");
         if (version.Text() is { Length: > 0 } v && v != "1") version.Fail($"expected version 1, got '{HostPort.Printable(v)}'");
 
         var listen = ListenSection.Read(fields, context);
-        var audit = AuditSection.Read(fields.Required("audit"), context);
+        var auditNode = fields.Required("audit");
+        var audit = AuditSection.Read(auditNode, context);
+        var sinks = SinksSection.Read(auditNode, context);
         var secrets = fields.Has("secrets", out var secretsNode) ? SecretsSection.Read(secretsNode, context) : [];
         var credentials = fields.Has("credentials", out var credentialsNode) ? CredentialsSection.Read(credentialsNode, secrets, context) : [];
         var policies = PoliciesSection.Read(fields.Required("policies"), fields.Has("host_sets", out var setsNode) ? PoliciesSection.ReadHostSets(setsNode) : [], context);
@@ -109,6 +111,7 @@ internal static class ConfigFile
         var (sessions, entries) = SessionsSection.Read(fields.Required("sessions"), policies, credentials, issuers, context);
         var upstream = fields.Has("upstream", out var upstreamNode) ? UpstreamSection.Read(upstreamNode, context) : new UpstreamOptions();
         var admin = fields.Has("admin", out var adminNode) ? AdminSection.Read(adminNode, context) : null;
+        var traces = fields.Has("traces", out var tracesNode) ? TracesSection.Read(tracesNode, secrets, context) : null;
         // Behind the sections with secrets: their variables are hidden from the program that signs.
         var ca = CaSection.Read(fields.Required("ca"), context);
         context.Fetch();
@@ -121,6 +124,8 @@ internal static class ConfigFile
             RevocationsFile = revocationsFile,
             Policies = [.. policies.Values],
             Audit = audit,
+            Sinks = sinks,
+            Traces = traces,
             Upstream = upstream,
             SecretVariables = [.. context.SecretVariables.Distinct()],
             SecretFiles = [.. context.SecretFiles.Distinct()],

@@ -24,6 +24,12 @@ internal sealed record Credential(string Name, IReadOnlyList<InjectedHeader> Hea
     /// <summary>What the workload holds in place of its secret, or null.</summary>
     public Placeholder? Placeholder { get; init; }
 
+    /// <summary>Whether its secrets are taken out of what comes back.</summary>
+    public bool IsScrubbed { get; init; } = true;
+
+    /// <summary>The secrets that it sends.</summary>
+    public IEnumerable<ISecret> Secrets => [.. Headers.SelectMany(h => h.Secrets), .. Parameters.SelectMany(p => p.Secrets), .. Placeholder is null ? (ISecret[])[] : [Placeholder.Secret], .. Signer?.Secrets ?? []];
+
     private IEnumerable<string> NamesOfHeaders => Headers.Select(h => h.Name).Concat(Signer?.Headers ?? []);
 
     public bool IsBoundTo(HostPort destination)

@@ -8,6 +8,9 @@ internal interface IRequestSigner
     /// <summary>The headers that it sets. The workload's own of these names are dropped.</summary>
     IReadOnlyList<string> Headers { get; }
 
+    /// <summary>Secrets that do travel beside the signature, such as the id of a key.</summary>
+    IEnumerable<ISecret> Secrets { get; }
+
     /// <summary>Gets ready what must be known before the head of the request is written: the keys, and the body where it is signed.</summary>
     /// <param name="credential">The name of the credential.</param>
     /// <param name="injection">What all other credentials made of the request. What they put in its target and its body is signed as it is sent.</param>

@@ -47,6 +47,9 @@ internal sealed class InjectedHeader
     /// <summary>The one secret in its value; null where there are several.</summary>
     public ISecret? OnlySecret() => _value.OnlySecret;
 
+    /// <summary>The secrets in its value.</summary>
+    public IEnumerable<ISecret> Secrets => _value.Secrets;
+
     /// <summary>The header as it is now.</summary>
     /// <exception cref="CredentialException">A secret of it cannot be had.</exception>
     public async ValueTask<InjectedHeader> FillAsync(CancellationToken cancellationToken) => IsConstant ? this : new InjectedHeader(Name, await _value.FillAsync(cancellationToken));

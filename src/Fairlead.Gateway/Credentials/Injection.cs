@@ -10,6 +10,13 @@ internal sealed record Injection(string Target, IReadOnlyList<InjectedHeader> He
     /// <summary>The credentials that were used.</summary>
     public IReadOnlyList<string> Credentials { get; init; } = [];
 
+    /// <summary>
+    /// What may not come back: the name of a credential, and a value of it that the upstream gets now or may have got before. <see cref="Injector"/> fills it with what the
+    /// secrets of all credentials for the destination hold (<see cref="ISecret.Held"/>). A kind whose value is made for one request, and is in no <see cref="ISecret"/>, adds
+    /// that value here, unless the credential's <see cref="Credential.IsScrubbed"/> is false. A key that signs and never travels need not be here.
+    /// </summary>
+    public IReadOnlyList<(string Credential, Secret Value)> Secrets { get; init; } = [];
+
     /// <summary>What is swapped in the headers that the workload sent, or null.</summary>
     public PlaceholderSwap? Swap { get; init; }
 

@@ -52,7 +52,7 @@ internal static class Injector
             var injection = new Injection(target, headers) { Credentials = used };
             if (bound.Any(c => c.Placeholder is not null)) injection = await SwapAsync(injection, bound, request);
             if (injection.Refusal is not null) return injection;
-            injection = injection with { Target = InjectedParameter.SetIn(injection.Target, parameters) };
+            injection = injection with { Target = InjectedParameter.SetIn(injection.Target, parameters), Secrets = SecretsOf(bound) };
 
             // 5. Sign what will be sent. A host has one signer at most.
             if (bound.FirstOrDefault(c => c.Signer is not null) is not { } signing) return injection;
@@ -108,6 +108,21 @@ internal static class Injector
             Body = body is null ? null : swap.InBody(body, request.ContentType) ?? body,
             Credentials = used,
         };
+    }
+
+    // Of all that are bound to the destination, whether or not this request carries them: an upstream may remember what another one brought.
+    private static List<(string Credential, Secret Value)> SecretsOf(IReadOnlyList<Credential> bound)
+    {
+        var secrets = new List<(string Credential, Secret Value)>();
+        foreach (var credential in bound.Where(c => c.IsScrubbed))
+        {
+            foreach (var value in credential.Secrets.SelectMany(s => s.Held))
+            {
+                if (!secrets.Any(s => ReferenceEquals(s.Value, value))) secrets.Add((credential.Name, value));
+            }
+        }
+
+        return secrets;
     }
 
     private static Injection Unavailable(string target, Credential credential, CredentialException e) =>

@@ -20,8 +20,11 @@ internal sealed class SecretText
     /// <summary>True when it needs nothing to be fetched.</summary>
     public bool IsConstant => _constant is not null;
 
+    /// <summary>The secrets in it.</summary>
+    public IEnumerable<ISecret> Secrets => _parts.Select(p => p.Secret).OfType<ISecret>().Distinct();
+
     /// <summary>The one secret in it; null where there are several.</summary>
-    public ISecret? OnlySecret => _parts.Where(p => p.Secret is not null).Select(p => p.Secret).Distinct().ToArray() is [var only] ? only : null;
+    public ISecret? OnlySecret => Secrets.ToArray() is [var only] ? only : null;
 
     /// <summary>Reads a template in which <c>{name}</c> stands for a secret.</summary>
     /// <param name="what">What the template is of, for the message.</param>

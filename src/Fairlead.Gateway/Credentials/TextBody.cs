@@ -6,7 +6,7 @@ internal static class TextBody
     /// <summary>What is longer is not looked through: 1 MiB.</summary>
     public const int MaxBytes = 1024 * 1024;
 
-    private static readonly string[] TextTypes = ["application/json", "application/x-www-form-urlencoded", "application/xml", "application/graphql"];
+    private static readonly string[] TextTypes = ["application/json", "application/x-www-form-urlencoded", "application/xml", "application/graphql", "application/javascript", "application/x-ndjson", "application/yaml"];
 
     /// <returns>The body, which is then taken; the beginning of one that is longer; or null, and it was not touched.</returns>
     /// <exception cref="IOException">The workload left, or, as <see cref="BadHttpRequestException"/>, the body is malformed.</exception>
@@ -17,7 +17,8 @@ internal static class TextBody
         return await HeldBody.ReadAsync(request, MaxBytes);
     }
 
-    private static bool IsText(string? contentType)
+    /// <summary>True for a media type of which text is made: its parts are not counted in bytes.</summary>
+    public static bool IsText(string? contentType)
     {
         var type = (contentType ?? "").Split(';')[0].Trim().ToLowerInvariant();
         return type.StartsWith("text/", StringComparison.Ordinal) || type.EndsWith("+json", StringComparison.Ordinal) || type.EndsWith("+xml", StringComparison.Ordinal) || TextTypes.Contains(type);

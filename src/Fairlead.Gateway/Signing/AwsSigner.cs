@@ -21,6 +21,8 @@ internal sealed partial class AwsSigner(AwsSigner.Key key, TimeProvider time) : 
 
     public IReadOnlyList<string> Headers => Names;
 
+    public IEnumerable<ISecret> Secrets => key.AccessKeyId.Secrets;
+
     /// <summary>A key of AWS.</summary>
     /// <param name="AccessKeyId">Its id.</param>
     /// <param name="SecretAccessKey">The key.</param>

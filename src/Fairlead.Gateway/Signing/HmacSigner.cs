@@ -15,6 +15,8 @@ internal sealed class HmacSigner(HmacSigner.Scheme scheme, TimeProvider time) : 
 
     public IReadOnlyList<string> Headers { get; } = [scheme.Header, .. scheme.Set.Select(s => s.Name)];
 
+    public IEnumerable<ISecret> Secrets => [];
+
     /// <summary>How requests are signed.</summary>
     /// <param name="Key">The key.</param>
     /// <param name="KeyEncoding">How the secret writes it.</param>

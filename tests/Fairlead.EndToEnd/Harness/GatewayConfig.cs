@@ -62,8 +62,8 @@ internal static class GatewayConfig
             """);
         foreach (var session in options.Sessions) text.AppendLine(CultureInfo.InvariantCulture, $"  - {session}");
         if (options.Sections.Length > 0) text.AppendLine(options.Sections);
+        text.AppendLine(CultureInfo.InvariantCulture, $"audit: {{ file: ./state/audit.jsonl{options.Audit} }}");
         text.AppendLine("""
-            audit: { file: ./state/audit.jsonl }
             upstream:
               extra_ca: ./state/origin-ca.pem
             """);

@@ -30,6 +30,9 @@ internal sealed record SiteOptions
     /// <summary>Sections of the configuration that the usual one has not: <c>issuers</c>, <c>admin</c> and so on.</summary>
     public string Sections { get; init; } = "";
 
+    /// <summary>What is in the section <c>audit</c> behind its file.</summary>
+    public string Audit { get; init; } = "";
+
     /// <summary>Files of the site's folder, written before the gateway starts.</summary>
     public IReadOnlyDictionary<string, string> Files { get; init; } = new Dictionary<string, string>();
 

@@ -25,7 +25,7 @@ public sealed partial class ConfigSchemaTests : IDisposable
         credentials:
           one: { use: header, set: { X-Key: "{key}" }, hosts: [api.example.com] }
           two: { use: bearer, secret: pass, hosts: ["*.example.com:8443"] }
-          three: { use: basic, username: x-access-token, password: pass, hosts: [git.example.com], existing: keep }
+          three: { use: basic, username: x-access-token, password: pass, hosts: [git.example.com], existing: keep, scrub: false }
           four: { use: query, set: { key: "{made}" }, hosts: [maps.example.com] }
           five: { use: placeholder, secret: made, hosts: [other.example.com], placeholder: FAKE-PLACEHOLDER-0001, swap: [header, basic, query, body] }
           six: { use: oauth2-client-credentials, token_url: "https://login.example.com/token", client_id: build, client_secret: pass, scopes: [read], audience: api, client_auth: body, token_ca: ca.pem, hosts: [orders.example.com] }
@@ -56,7 +56,8 @@ public sealed partial class ConfigSchemaTests : IDisposable
           - { id: ci, issuer: found, match: { repository: acme/web, ref: [a, "b*"], run: 7 }, lifetime: 4h, policy: default, credentials: [], limits: { tunnels: 8 } }
         revocations: state/revoked
         admin: { listen: "https://0.0.0.0:9000", tls: { certificate: gw.pem, key: gw.key }, token: { from: file, path: token } }
-        audit: { file: state/audit.jsonl, guarantee: before-upstream-always, key: state/audit.key }
+        audit: { file: state/audit.jsonl, guarantee: before-upstream-always, key: state/audit.key, rotate: { size: 256MiB, every: 1d }, keep: { files: 30, time: 90d, unsent: 1GiB }, sinks: [{ name: out, type: stdout }, { name: otel, type: otlp, url: "https://o.example.com/v1/logs", headers: { Authorization: { from: env, name: OTLP } }, ca: ca.pem, required: 5m }, { name: db, type: postgresql, host: db.example.com, port: 5433, database: a, user: u, password: { from: file, path: token }, ca: ca.pem, table: s.t, create_table: true }] }
+        traces: { otlp: "https://collector.example.com:4318", headers: { Authorization: "Bearer {key}" }, sample: 0.1, ca: ca.pem }
         upstream:
           extra_ca: roots.pem
           resolve: { api.example.com: "127.0.0.1:9443" }
@@ -119,9 +120,14 @@ public sealed partial class ConfigSchemaTests : IDisposable
         { "version: 1", "version: 2" },
         { "listen: https://127.0.0.1:8443/edge", "listen: ftp://127.0.0.1:8443" },
         { "listen: https://127.0.0.1:8443/edge\n", "" },
-        { "audit: { file: state/audit.jsonl, guarantee: before-upstream-always, key: state/audit.key }", "audit: state/audit.jsonl" },
+        { "audit: { file:", "audits: { file:" },
+        { "rotate: { size: 256MiB", "rotate: { size: 256MB" },
+        { "keep: { files: 30, time: 90d, ", "keep: { " },
+        { "type: stdout", "type: syslog" },
+        { "table: s.t", "table: \"s;t\"" },
         { "guarantee: before-upstream-always", "guarantee: always" },
         { "existing: keep", "existing: kept" },
+        { "scrub: false", "scrub: never" },
         { "placeholder: FAKE-PLACEHOLDER-0001", "placeholder: short" },
         { "use_stale: 1h", "use_stale: 1" },
         { "directory: state/ca, ", "" },
@@ -217,6 +223,7 @@ public sealed partial class ConfigSchemaTests : IDisposable
         YamlSequenceNode sequence => new JsonArray([.. sequence.Children.Select(ToJson)]),
         YamlScalarNode { Style: ScalarStyle.Plain, Value: "true" or "false" } flag => flag.Value == "true",
         YamlScalarNode { Style: ScalarStyle.Plain } number when long.TryParse(number.Value, NumberStyles.None, CultureInfo.InvariantCulture, out var value) => value,
+        YamlScalarNode { Style: ScalarStyle.Plain } number when double.TryParse(number.Value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var value) => value,
         YamlScalarNode scalar => scalar.Value,
         _ => null,
     };
@@ -224,7 +231,7 @@ public sealed partial class ConfigSchemaTests : IDisposable
     [GeneratedRegex("```yaml\n(version: 1\n.*?)```", RegexOptions.Singleline)]
     private static partial Regex Shown();
 
-    [GeneratedRegex(@"(?:Closed\(|OfDirectory = \[|OfSigner = \[|OfAll = \[|[a-zA-Z""]\] = \[)([^)\]]*)[)\]]")]
+    [GeneratedRegex(@"(?:Closed\(|OfDirectory = \[|OfSigner = \[|OfAll = \[|new\(""[a-z0-9-]+"", \[)([^)\]]*)[)\]]")]
     private static partial Regex Closed();
 
     [GeneratedRegex("\"([a-z_]+)\"")]
@@ -233,7 +240,7 @@ public sealed partial class ConfigSchemaTests : IDisposable
     [GeneratedRegex(@"([a-z_]+):(?= |\n)")]
     private static partial Regex Key();
 
-    // Mappings on one line, but for those whose keys are names: set, match, host_sets, resolve.
-    [GeneratedRegex(@"(?<!set: |match: |host_sets: |resolve: )\{(?= [a-z])")]
+    // Mappings on one line, but for those whose keys are names: set, headers, match, host_sets, resolve.
+    [GeneratedRegex(@"(?<!set: |headers: |match: |host_sets: |resolve: )\{(?= [a-z])")]
     private static partial Regex Strange();
 }

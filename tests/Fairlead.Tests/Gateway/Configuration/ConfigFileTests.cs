@@ -80,6 +80,15 @@ public sealed class ConfigFileTests : IDisposable
             options.Upstream.Resolve.Select(r => $"{r.Key}={r.Value}").Order(StringComparer.Ordinal));
     }
 
+    [Fact]
+    public void A_secret_that_is_too_short_to_be_found_in_answers_is_warned_about()
+    {
+        _folder.Write("pass.txt", "FAKE-67");
+
+        Assert.Equal(["credentials.github: the secret 'pass' is shorter than 8 characters, so an answer that repeats it is not recognised; make it longer, or write 'scrub: false'"], Load(Good).Warnings);
+        Assert.Empty(Load(Good.Replace("secret: pass", "secret: pass, scrub: false", StringComparison.Ordinal)).Warnings);
+    }
+
     [Theory]
     [InlineData("http://127.0.0.1:8080/edge/", "127.0.0.1:8080", "/edge")]
     [InlineData("http://localhost:1234", "127.0.0.1:1234", "")]
@@ -145,6 +154,8 @@ public sealed class ConfigFileTests : IDisposable
         { "use: bearer, secret: pass", "use: query, set: { k: '{pass}', K: '{key}' }", "9:48", "the parameter 'K' is set twice" },
         { "use: bearer, secret: pass", "use: query, set: { k: '{pass}' }, existing: keep", "9:57", "'existing' is for 'use: header'" },
         { "secret: pass", "secret: pass, existing: never", "9:50", "expected replace or keep or refuse-unless-placeholder, got 'never'" },
+        { "secret: pass", "secret: pass, scrub: false", "", "" },
+        { "secret: pass", "secret: pass, scrub: no", "9:47", "expected true or false, got 'no'" },
         { "secret: pass", "secret: pass, existing: refuse-unless-placeholder", "9:50", "it needs a 'placeholder'" },
         { "secret: pass", "secret: pass, existing: refuse-unless-placeholder, placeholder: sk-placeholder-0001", "", "" },
         { "secret: pass", "secret: pass, placeholder: too-short", "9:53", "expected at least 16 characters, got 9" },
@@ -218,7 +229,33 @@ public sealed class ConfigFileTests : IDisposable
         { "audit: { file: state/audit.jsonl }", "audit: {}", "18:8", "audit: 'file' is missing" },
         { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl, guarantee: always }", "18:46", "audit.guarantee: expected before-upstream or before-upstream-always or best-effort, got 'always'" },
         { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl, key: [] }", "18:40", "audit.key: expected a text, got a list" },
+        { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl, rotate: {} }", "18:43", "audit.rotate: expected 'size', 'every' or both" },
+        { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl, rotate: { size: 4KiB } }", "18:51", "audit.rotate.size: expected 16KiB or more" },
+        { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl, rotate: { daily: true } }", "18:45", "audit.rotate.daily: unknown key 'daily'" },
+        { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl, rotate: { every: 1d }, keep: { files: 0 } }", "18:73", "audit.keep.files: expected a number of 1 or more, got '0'" },
+        { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl, rotate: { every: 1d }, keep: { unsent: 1GiB } }", "18:64", "audit.keep: expected 'files', 'time' or both" },
+        { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl, keep: { files: 3 } }", "18:41", "audit.keep: only closed files are deleted, and without 'rotate' none is ever closed" },
+        { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl, sinks: [{ type: stdout }] }", "18:43", "audit.sinks[0]: 'name' is missing" },
+        { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl, sinks: [{ name: a }] }", "18:43", "audit.sinks[0]: 'type' is missing" },
+        { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl, sinks: [{ name: a, type: kafka }] }", "18:60", "audit.sinks[0].type: expected stdout or otlp or postgresql, got 'kafka'" },
+        { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl, sinks: [{ name: a/b, type: stdout }] }", "18:51", "audit.sinks[0].name: expected letters, digits, '-' and '_', got 'a/b'" },
+        { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl, sinks: [{ name: a, type: stdout }, { name: a, type: stdout }] }", "18:70", "audit.sinks[1]: there are two sinks 'a'" },
+        { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl, sinks: [{ name: a, type: otlp, url: \"http://otel.example.com\" }] }", "18:71", "the records would cross the network in clear" },
+        { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl, sinks: [{ name: a, type: otlp, url: otel }] }", "18:71", "expected a URL such as https://otel.example.com/v1/logs, got 'otel'" },
+        { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl, sinks: [{ name: a, type: otlp, url: \"https://o.test\", headers: { \"a b\": { from: env, name: X } } }] }", "18:107", "expected the name of a header, got 'a b'" },
+        { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl, sinks: [{ name: a, type: postgresql, host: \"a,b\", database: d, user: u }] }", "18:78", "audit.sinks[0].host: " },
+        { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl, sinks: [{ name: a, type: postgresql, host: h, database: d, user: u, table: \"t; x\" }] }", "18:110", "expected a table such as fairlead_audit or audit.records" },
+        { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl, sinks: [{ name: a, type: postgresql, host: h, database: d, user: u, password: FAKE }] }", "18:113", "expected a mapping (key: value), got a text" },
         { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl, fsync: true }", "18:35", "audit.fsync: unknown key 'fsync'" },
+        { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl }\ntraces: { otlp: 'https://collector.test:4318', sample: 0.25 }", "", "" },
+        { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl }\ntraces: { otlp: 'http://127.0.0.1:4318', headers: { Authorization: 'Bearer {key}' }, ca: roots.pem }", "", "" },
+        { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl }\ntraces: {}", "19:9", "traces: 'otlp' is missing" },
+        { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl }\ntraces: { otlp: 'collector:4318' }", "19:17", "traces.otlp: expected the URL of a collector" },
+        { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl }\ntraces: { otlp: 'https://collector.test/?key=FAKE' }", "19:17", "traces.otlp: expected the URL of a collector" },
+        { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl }\ntraces: { otlp: 'http://collector.test', headers: { Authorization: 'Bearer {key}' } }", "19:51", "traces.headers: a secret would cross the network in clear" },
+        { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl }\ntraces: { otlp: 'https://collector.test', headers: { Authorization: abc } }", "19:69", "names no secret" },
+        { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl }\ntraces: { otlp: 'https://collector.test', sample: 10% }", "19:51", "traces.sample: expected a share from 0 to 1, such as 0.1, got '10%'" },
+        { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl }\ntraces: { otlp: 'https://collector.test', sample: 1.5 }", "19:51", "got '1.5'" },
         { "extra_ca: roots.pem", "extra_ca: none.pem", "20:13", "upstream.extra_ca: the file " },
         { "extra_ca: roots.pem", "extra_ca: pass.txt", "20:13", "holds no certificate in PEM" },
         { "extra_ca: roots.pem", "insecure: true", "20:3", "upstream.insecure: unknown key 'insecure'" },
