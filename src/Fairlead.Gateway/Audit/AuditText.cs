@@ -43,6 +43,7 @@ internal static class AuditText
         WriteDuration(json, "total", record.Total);
         json.WriteEndObject();
         WriteOutcome(json, record.Outcome, record.Detail);
+        if (record.Capture is { } capture) json.WriteString("capture", AuditChain.HashOf(capture));
     });
 
     /// <summary>What is about to be sent to an upstream.</summary>
