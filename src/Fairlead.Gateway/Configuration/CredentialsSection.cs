@@ -13,6 +13,10 @@ internal static class CredentialsSection
         QueryKind.Kind,
         PlaceholderKind.Kind,
         ClientCredentialsKind.Kind,
+        RefreshTokenKind.Kind,
+        GitHubAppKind.Kind,
+        OciRegistryKind.Kind,
+        GoogleServiceAccountKind.Kind,
     ];
 
     private static readonly string[] OfAll = ["use", "hosts", "placeholder", "swap"];

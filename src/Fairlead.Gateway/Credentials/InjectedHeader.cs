@@ -14,24 +14,28 @@ internal sealed class InjectedHeader
     };
 
     private readonly SecretText _value;
+    private readonly Func<RequestLine, bool>? _isFor;
 
-    private InjectedHeader(string name, SecretText value) => (Name, _value) = (name, value);
+    private InjectedHeader(string name, SecretText value, Func<RequestLine, bool>? isFor) => (Name, _value, _isFor) = (name, value, isFor);
 
     public string Name { get; }
 
     /// <summary>True when its value is the same for every request.</summary>
     public bool IsConstant => _value.IsConstant;
 
+    /// <summary>Whether it is for a request, where a credential has several of one name.</summary>
+    public bool IsFor(RequestLine request) => _isFor?.Invoke(request) ?? true;
+
     /// <summary>Makes a header from a template such as <c>Token {github}</c>, in which <c>{name}</c> stands for a secret.</summary>
     /// <returns>Null, or what is wrong with it.</returns>
-    public static string? TryCreate(string name, string template, IReadOnlyDictionary<string, ISecret> secrets, out InjectedHeader? header, Func<string, string>? encode = null)
+    public static string? TryCreate(string name, string template, IReadOnlyDictionary<string, ISecret> secrets, out InjectedHeader? header, Func<string, string>? encode = null, Func<RequestLine, bool>? isFor = null)
     {
         header = null;
         if (name.Length == 0 || !name.All(c => char.IsAsciiLetterOrDigit(c) || "!#$%&'*+-.^_`|~".Contains(c, StringComparison.Ordinal)))
             return $"'{HostPort.Printable(name)}' is not the name of a header";
         if (Forbidden.Contains(name)) return $"'{name}' frames or describes the message, or belongs to one hop; a credential cannot set it";
         if (SecretText.TryParse(name, template, secrets, out var value, encode) is { } problem) return problem;
-        header = new InjectedHeader(name, value!);
+        header = new InjectedHeader(name, value!, isFor);
         return null;
     }
 
@@ -41,9 +45,9 @@ internal sealed class InjectedHeader
     /// <summary>The one secret in its value; null where there are several.</summary>
     public ISecret? OnlySecret() => _value.OnlySecret;
 
-    /// <summary>The header as it is now.</summary>
+    /// <summary>The header as it is now, for a request.</summary>
     /// <exception cref="CredentialException">A secret of it cannot be had.</exception>
-    public async ValueTask<InjectedHeader> FillAsync(CancellationToken cancellationToken) => IsConstant ? this : new InjectedHeader(Name, await _value.FillAsync(cancellationToken));
+    public async ValueTask<InjectedHeader> FillAsync(RequestLine request, CancellationToken cancellationToken) => IsConstant ? this : new InjectedHeader(Name, await _value.FillAsync(request, cancellationToken), _isFor);
 
     /// <summary>The value as it goes to the upstream, of a header whose value is known. Only the upstream request may hold it.</summary>
     public string Reveal() => _value.Reveal();

@@ -30,9 +30,9 @@ internal sealed class InjectedParameter
     /// <summary>The one secret in its value; null where there are several.</summary>
     public ISecret? OnlySecret() => _value.OnlySecret;
 
-    /// <summary>The parameter as it is now.</summary>
+    /// <summary>The parameter as it is now, for a request.</summary>
     /// <exception cref="CredentialException">A secret of it cannot be had.</exception>
-    public async ValueTask<InjectedParameter> FillAsync(CancellationToken cancellationToken) => IsConstant ? this : new InjectedParameter(Name, await _value.FillAsync(cancellationToken));
+    public async ValueTask<InjectedParameter> FillAsync(RequestLine request, CancellationToken cancellationToken) => IsConstant ? this : new InjectedParameter(Name, await _value.FillAsync(request, cancellationToken));
 
     /// <summary>Sets parameters: the workload's own of these names are taken out, ours stand at the end, and everything else stays byte for byte.</summary>
     /// <param name="target">Path and query.</param>

@@ -63,13 +63,13 @@ internal sealed class SecretText
     /// <summary>The whole, of what never changes. Only what goes to the upstream may hold it.</summary>
     public string Reveal() => _constant ?? throw new InvalidOperationException("the text has secrets that are fetched");
 
-    /// <summary>The text as it is now.</summary>
+    /// <summary>The text as it is now, for a request.</summary>
     /// <exception cref="CredentialException">One of its secrets cannot be had.</exception>
-    public async ValueTask<SecretText> FillAsync(CancellationToken cancellationToken)
+    public async ValueTask<SecretText> FillAsync(RequestLine request, CancellationToken cancellationToken)
     {
         if (IsConstant) return this;
         var filled = new List<(string, ISecret?)>(_parts.Count);
-        foreach (var (literal, secret) in _parts) filled.Add((literal, secret is null ? null : await secret.GetAsync(cancellationToken)));
+        foreach (var (literal, secret) in _parts) filled.Add((literal, secret is null ? null : await secret.For(request).GetAsync(cancellationToken)));
         return new SecretText(filled, _encode);
     }
 
