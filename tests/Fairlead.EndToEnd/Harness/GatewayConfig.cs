@@ -33,6 +33,9 @@ internal static class GatewayConfig
               github: { from: file, path: ./github.token }
               tools: { from: env, name: TOOLS_KEY }
               git: { from: exec, command: [./print-git-token.sh] }
+            """);
+        foreach (var line in options.Secrets) text.AppendLine(CultureInfo.InvariantCulture, $"  {line}");
+        text.AppendLine("""
             credentials:
               datadog: { use: header, set: { DD-API-KEY: "{datadog}" }, hosts: [api.datadoghq.com] }
               datadog-other: { use: header, set: { DD-API-KEY: "{datadog-other}" }, hosts: [api.datadoghq.com] }
@@ -40,6 +43,9 @@ internal static class GatewayConfig
               tools: { use: header, set: { X-Tools-Key: "{tools}" }, hosts: ["*.tools.test"] }
               swapped: { use: placeholder, secret: github, placeholder: ghp_PLACEHOLDER-for-tests, swap: [header, basic, query, body], hosts: [api.github.com] }
               git: { use: basic, username: x-access-token, password: git, hosts: [git.test] }
+            """);
+        foreach (var line in options.Credentials) text.AppendLine(CultureInfo.InvariantCulture, $"  {line}");
+        text.AppendLine("""
             policies:
               default:
                 mode: enforce
@@ -65,7 +71,7 @@ internal static class GatewayConfig
         foreach (var name in OriginCertificates.AllNames) text.AppendLine(CultureInfo.InvariantCulture, $"    \"{name}\": \"{origin.Address}:{origin.Port}\"");
         // Nothing listens on port 1.
         text.AppendLine("    dead.test: \"127.0.0.1:1\"");
-        foreach (var (name, address) in options.Resolve) text.AppendLine(CultureInfo.InvariantCulture, $"    \"{name}\": \"{address}\"");
+        foreach (var (name, address) in options.Resolve) text.AppendLine(CultureInfo.InvariantCulture, $"    \"{name}\": \"{(address == SiteOptions.TheOrigin ? $"{origin.Address}:{origin.Port}" : address)}\"");
         return text.ToString();
     }
 
