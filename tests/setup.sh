@@ -67,6 +67,8 @@ need skopeo skopeo
 need svn subversion
 need w3m w3m
 need_that "python3 -c 'import aiohttp, httpx, requests'" python3-aiohttp python3-httpx python3-requests
+# A parser of metrics.
+need_that "python3 -c 'import prometheus_client'" python3-prometheus-client
 need_that "php -r 'exit(function_exists(\"curl_init\") ? 0 : 1);'" php-curl
 need_that "perl -MLWP::Protocol::https -e 1" libwww-perl liblwp-protocol-https-perl
 

@@ -7,6 +7,7 @@ using Fairlead.Gateway.Audit;
 using Fairlead.Gateway.Configuration;
 using Fairlead.Gateway.Credentials;
 using Fairlead.Gateway.Sessions;
+using Fairlead.Gateway.Telemetry;
 using Fairlead.Wire;
 using Microsoft.AspNetCore.Http.Features;
 
@@ -19,7 +20,7 @@ namespace Fairlead.Gateway;
 /// GET|POST /v1/sessions   DELETE /v1/sessions/ID     with the token of 'admin'
 /// </code>
 /// </summary>
-internal sealed class AdminEndpoint(SessionRegistry sessions, AuditLog audit, GatewayHealth health, TimeProvider time, ILogger logger)
+internal sealed class AdminEndpoint(SessionRegistry sessions, AuditLog audit, GatewayHealth health, GatewayMetrics metrics, TimeProvider time, ILogger logger)
 {
     private const string Sessions = "/v1/sessions";
     private static readonly TimeSpan DefaultLifetime = TimeSpan.FromHours(4);
@@ -48,7 +49,7 @@ internal sealed class AdminEndpoint(SessionRegistry sessions, AuditLog audit, Ga
         {
             ("GET", "/healthz") => SayAsync(context, 200, "ok\n"),
             ("GET", "/readyz") => ReadyAsync(context),
-            ("GET", "/metrics") => SayAsync(context, 200, Metrics(), "text/plain; version=0.0.4; charset=utf-8"),
+            ("GET", "/metrics") => SayAsync(context, 200, metrics.Render(), "text/plain; version=0.0.4; charset=utf-8"),
             _ when !IsAuthentic(context) => RefuseAsync(context),
             ("GET", Sessions) => SayAsync(context, 200, List().ToJsonString(Indented) + "\n", "application/json"),
             ("POST", Sessions) => MakeAsync(context),
@@ -81,23 +82,10 @@ internal sealed class AdminEndpoint(SessionRegistry sessions, AuditLog audit, Ga
         var issuers = new JsonObject();
         foreach (var issuer in sessions.Issuers) issuers[issuer.Name] = issuer.Keys.Problem ?? "ok";
         if (issuers.Count > 0) answer["issuers"] = issuers;
+        var secrets = new JsonObject();
+        foreach (var secret in Volatile.Read(ref _options)?.FetchedSecrets ?? []) secrets[secret.Name] = secret.Problem ?? "ok";
+        if (secrets.Count > 0) answer["secrets"] = secrets;
         return SayAsync(context, isReady ? 200 : 503, answer.ToJsonString(Indented) + "\n", "application/json");
-    }
-
-    private string Metrics()
-    {
-        var alive = sessions.Alive.ToArray();
-        var text = new StringBuilder();
-        void Add(string name, string kind, string help, long value) => text.Append(CultureInfo.InvariantCulture, $"# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n");
-        Add("fairlead_config_generation", "counter", "Configurations that were put into force.", health.Generation);
-        Add("fairlead_config_refused_total", "counter", "Changed configurations that did not load.", health.Refusals);
-        Add("fairlead_config_current", "gauge", "1 while what is in force is what the file says.", health.Refusal is null ? 1 : 0);
-        Add("fairlead_audit_writable", "gauge", "1 while records can be written.", audit.IsWritable ? 1 : 0);
-        Add("fairlead_audit_queued", "gauge", $"Records that wait for the disk; at {AuditLog.MostQueued} requests wait, too.", audit.Queued);
-        Add("fairlead_audit_lost_total", "counter", "Records that could not be written.", audit.Lost);
-        Add("fairlead_sessions", "gauge", "Sessions that are alive.", alive.DistinctBy(l => l.Current.Id).Count());
-        Add("fairlead_tunnels_open", "gauge", "Tunnels that are open.", alive.Select(l => l.RootUsage).Distinct().Sum(u => u.Tunnels));
-        return text.ToString();
     }
 
     private JsonArray List() => new([.. sessions.Alive.OrderBy(l => l.Current.Id, StringComparer.Ordinal).Select(lease => (JsonNode)new JsonObject

@@ -56,4 +56,10 @@ internal static partial class GatewayLog
 
     [LoggerMessage(22, LogLevel.Information, "The secret {Secret} can be had again")]
     public static partial void SecretAvailable(this ILogger logger, string secret);
+
+    [LoggerMessage(30, LogLevel.Warning, "The collector {Endpoint} does not take spans, which are dropped: {Problem}")]
+    public static partial void TracesAreNotTaken(this ILogger logger, Uri endpoint, string problem);
+
+    [LoggerMessage(31, LogLevel.Information, "The collector {Endpoint} takes spans again")]
+    public static partial void TracesAreTaken(this ILogger logger, Uri endpoint);
 }

@@ -1,6 +1,7 @@
 using Fairlead.Gateway.Audit;
 using Fairlead.Gateway.Credentials;
 using Fairlead.Gateway.Policy;
+using Fairlead.Gateway.Telemetry;
 using Fairlead.Gateway.Tunnels;
 using Fairlead.Gateway.Upstream;
 using Fairlead.Wire;
@@ -12,7 +13,7 @@ namespace Fairlead.Gateway;
 /// STORY 2: one decrypted request of a tunnel.
 /// <code>1 check   2 decide   3 inject   4 forward   5 explain what went wrong   6 audit, on every path</code>
 /// </summary>
-internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimeProvider time, ILogger<RequestHandler> logger)
+internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, GatewayMetrics metrics, Traces? traces, TimeProvider time, ILogger<RequestHandler> logger)
 {
     // To some frameworks they are the method or the path of the request.
     private static readonly string[] OverrideHeaders = ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X-Original-URL", "X-Rewrite-URL"];
@@ -24,6 +25,7 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
         var session = tunnel.Session;
         var now = time.GetUtcNow();
         var exchange = new Exchange();
+        var span = traces?.Begin(context.Request);
         var target = RequestTarget.Parse(context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget);
         var record = new RequestRecord
         {
@@ -73,6 +75,8 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
             record.Dial = exchange.Dial;
             record.FirstByte = exchange.FirstByte;
             record.Total = exchange.Total;
+            metrics.Count(record);
+            Traces.End(span, record);
             await audit.WriteAsync(record);
         }
     }
@@ -189,6 +193,7 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, TimePr
         if (refusal.Cause is not null) throw new WorkloadLeftException(refusal.Cause);
         if (refusal.Fault == InjectionFault.Misplaced) logger.PlaceholderMisused(record.Session, refusal.Credential, tunnel.Destination.ToString(), record.Request);
         var (outcome, status, remedy) = InjectionOutcome.Of(refusal.Fault);
+        metrics.CountFailure(refusal.Credential, outcome);
         return Refused(record, outcome, status, refusal.Explanation, remedy);
     }
 

@@ -1,6 +1,7 @@
 using System.Text;
 using Fairlead.Gateway.Audit;
 using Fairlead.Gateway.Sessions;
+using Fairlead.Gateway.Telemetry;
 using Fairlead.Gateway.Tunnels;
 using Fairlead.Gateway.Upstream;
 using Fairlead.Wire;
@@ -14,7 +15,7 @@ namespace Fairlead.Gateway;
 /// <code>1 who calls   2 upgrade   3 where to   4 the second authentication   5 may it be dialled at all   6 open   7 serve until it ends   8 audit, on every path</code>
 /// </summary>
 internal sealed class TunnelEndpoint(
-    SessionRegistry sessions, TunnelListener inner, UpstreamDialer dialer, PassthroughTunnel passthrough, AuditLog audit, TimeProvider time, ILogger<TunnelEndpoint> logger)
+    SessionRegistry sessions, TunnelListener inner, UpstreamDialer dialer, PassthroughTunnel passthrough, AuditLog audit, GatewayMetrics metrics, TimeProvider time, ILogger<TunnelEndpoint> logger)
 {
     // The peer has this long to send its CONNECT, to read our last words, and to answer our close frame.
     private static readonly TimeSpan HeadTimeout = TimeSpan.FromSeconds(10);
@@ -95,6 +96,7 @@ internal sealed class TunnelEndpoint(
             record.BytesOut = stream?.BytesWritten ?? 0;
             record.Total = time.GetElapsedTime(began);
             taken?.ReturnTunnel();
+            metrics.Count(record);
             await audit.WriteAsync(record);
             if (stream is not null) await stream.DisposeAsync();
         }

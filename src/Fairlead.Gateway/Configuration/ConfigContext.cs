@@ -132,7 +132,9 @@ internal sealed class ConfigContext(string directory, LocalSession? local, bool 
         var text = node.Text();
         if (text.Length == 0) return null;
         if (Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme == Uri.UriSchemeHttps && url.UserInfo.Length == 0 && url.Fragment.Length == 0) return url;
-        node.Fail($"expected an https URL without user and fragment, got '{HostPort.Printable(text)}'");
+        // A URL with more than a path may hold a password or a key.
+        var isPlain = url is { UserInfo.Length: 0, Query.Length: 0, Fragment.Length: 0 };
+        node.Fail($"expected an https URL without user and fragment{(isPlain ? $", got '{HostPort.Printable(text)}'" : "")}");
         return null;
     }
 

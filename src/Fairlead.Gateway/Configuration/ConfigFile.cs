@@ -95,7 +95,7 @@ internal static class ConfigFile
 
     private static GatewayOptions? Read(ConfigNode root, ConfigContext context)
     {
-        var fields = root.Closed("version", "listen", "tls", "ca", "secrets", "credentials", "host_sets", "policies", "issuers", "sessions", "revocations", "admin", "audit", "upstream");
+        var fields = root.Closed("version", "listen", "tls", "ca", "secrets", "credentials", "host_sets", "policies", "issuers", "sessions", "revocations", "admin", "audit", "traces", "upstream");
         var version = fields.Required("version");
         if (version.Text() is { Length: > 0 } v && v != "1") version.Fail($"expected version 1, got '{HostPort.Printable(v)}'");
 
@@ -109,6 +109,7 @@ internal static class ConfigFile
         var (sessions, entries) = SessionsSection.Read(fields.Required("sessions"), policies, credentials, issuers, context);
         var upstream = fields.Has("upstream", out var upstreamNode) ? UpstreamSection.Read(upstreamNode, context) : new UpstreamOptions();
         var admin = fields.Has("admin", out var adminNode) ? AdminSection.Read(adminNode, context) : null;
+        var traces = fields.Has("traces", out var tracesNode) ? TracesSection.Read(tracesNode, secrets, context) : null;
         // Behind the sections with secrets: their variables are hidden from the program that signs.
         var ca = CaSection.Read(fields.Required("ca"), context);
         context.Fetch();
@@ -121,6 +122,7 @@ internal static class ConfigFile
             RevocationsFile = revocationsFile,
             Policies = [.. policies.Values],
             Audit = audit,
+            Traces = traces,
             Upstream = upstream,
             SecretVariables = [.. context.SecretVariables.Distinct()],
             SecretFiles = [.. context.SecretFiles.Distinct()],

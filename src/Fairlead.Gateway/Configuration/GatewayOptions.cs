@@ -3,6 +3,7 @@ using Fairlead.Gateway.Audit;
 using Fairlead.Gateway.Interception;
 using Fairlead.Gateway.Policy;
 using Fairlead.Gateway.Sessions;
+using Fairlead.Gateway.Telemetry;
 using Fairlead.Gateway.Upstream;
 
 namespace Fairlead.Gateway.Configuration;
@@ -33,6 +34,9 @@ internal sealed record GatewayOptions
     /// <summary>The record of what was done.</summary>
     public required AuditOptions Audit { get; init; }
 
+    /// <summary>Where spans go; null for nowhere.</summary>
+    public CollectorOptions? Traces { get; init; }
+
     public UpstreamOptions Upstream { get; init; } = new();
 
     /// <summary>The environment variables that hold secrets or tokens, which no workload may see.</summary>
@@ -57,6 +61,7 @@ internal sealed record GatewayOptions
         if (Admin?.Listen != next.Admin?.Listen) yield return "admin";
         if (!Ca.IsSameAs(next.Ca)) yield return "ca";
         if (Audit != next.Audit) yield return "audit";
+        if (Traces is null ? next.Traces is not null : !Traces.IsSameAs(next.Traces)) yield return "traces";
         if (!Upstream.IsSameAs(next.Upstream)) yield return "upstream";
     }
 

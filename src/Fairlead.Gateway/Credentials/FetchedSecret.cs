@@ -21,6 +21,10 @@ internal sealed class FetchedSecret(string name, Func<CancellationToken, Task<Fe
 
     Secret? ISecret.Constant => null;
 
+    public DateTimeOffset? Expires => Volatile.Read(ref _kept)?.UsableUntil;
+
+    public string? Problem => Volatile.Read(ref _problem);
+
     public Action<string?>? Changed { get; set; }
 
     public Action<string>? Noted { get; set; }

@@ -45,9 +45,15 @@ internal sealed class InjectedHeader
     /// <summary>The one secret in its value; null where there are several.</summary>
     public ISecret? OnlySecret() => _value.OnlySecret;
 
+    /// <summary>The secrets in its value.</summary>
+    public IEnumerable<ISecret> Secrets => _value.Secrets;
+
+    /// <summary>What a person is shown of it: its name, and the scheme where it has one.</summary>
+    public string Shape => $"{Name}: {_value.Scheme}***";
+
     /// <summary>The header as it is now, for a request.</summary>
     /// <exception cref="CredentialException">A secret of it cannot be had.</exception>
-    public async ValueTask<InjectedHeader> FillAsync(RequestLine request, CancellationToken cancellationToken) => IsConstant ? this : new InjectedHeader(Name, await _value.FillAsync(request, cancellationToken), _isFor);
+    public async ValueTask<InjectedHeader> FillAsync(RequestLine? request, CancellationToken cancellationToken) => IsConstant ? this : new InjectedHeader(Name, await _value.FillAsync(request, cancellationToken), _isFor);
 
     /// <summary>The value as it goes to the upstream, of a header whose value is known. Only the upstream request may hold it.</summary>
     public string Reveal() => _value.Reveal();

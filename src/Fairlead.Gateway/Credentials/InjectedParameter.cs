@@ -30,6 +30,9 @@ internal sealed class InjectedParameter
     /// <summary>The one secret in its value; null where there are several.</summary>
     public ISecret? OnlySecret() => _value.OnlySecret;
 
+    /// <summary>The secrets in its value.</summary>
+    public IEnumerable<ISecret> Secrets => _value.Secrets;
+
     /// <summary>The parameter as it is now, for a request.</summary>
     /// <exception cref="CredentialException">A secret of it cannot be had.</exception>
     public async ValueTask<InjectedParameter> FillAsync(RequestLine request, CancellationToken cancellationToken) => IsConstant ? this : new InjectedParameter(Name, await _value.FillAsync(request, cancellationToken));

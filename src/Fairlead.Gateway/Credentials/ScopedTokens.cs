@@ -23,6 +23,16 @@ internal sealed class ScopedTokens<TScope>(string name, Func<RequestLine, TScope
 
     Secret? ISecret.Constant => null;
 
+    public DateTimeOffset? Expires
+    {
+        get
+        {
+            lock (_gate) return _tokens.Count == 0 ? null : _tokens.Values.MaxBy(t => t.Used).Token.Expires;
+        }
+    }
+
+    public string? Problem => Volatile.Read(ref _failing)?.Problem;
+
     public Action<string?>? Changed { get; set; }
 
     public Action<string>? Noted { get; set; }

@@ -30,6 +30,9 @@ internal sealed class CertificateAuthorities
     /// <summary>True when who asks for the CA must say which session it is.</summary>
     public bool IsPerSession => _shared is null;
 
+    /// <summary>The root that signs for every session now; null where each session has its own.</summary>
+    public SigningRoot? Signing => _shared?.Signing;
+
     /// <summary>For the log.</summary>
     public string Text => _shared is null ? "one per session" : $"valid until {_shared.Signing.NotAfter:yyyy-MM-dd}";
 

@@ -118,6 +118,38 @@ public sealed partial class AdminTests
         Assert.Contains("fairlead_config_current 0\n", metrics, StringComparison.Ordinal);
     }
 
+    /// <summary>Read by the parser of Prometheus' own client library.</summary>
+    [Fact]
+    public async Task Metrics_are_what_Prometheus_reads()
+    {
+        await using var site = await Site.StartAsync(Options);
+        using var admin = await AdminAsync(site);
+        using var client = ProxiedHttp.Client(site.Relay, HttpVersion.Version11);
+        _ = await client.GetStringAsync(new Uri("https://origin.test/status/200"), Limits.Token());
+        using var denied = await client.GetAsync(new Uri("https://denied.test/"), Limits.Token());
+        string metrics;
+        do
+        {
+            await Task.Delay(Limits.Poll, Limits.Token());
+            metrics = await admin.GetStringAsync("/metrics", Limits.Token());
+        }
+        while (!metrics.Contains("outcome=\"denied\"} 1\n", StringComparison.Ordinal));
+
+        await File.WriteAllTextAsync(site.Folder.File("metrics"), metrics, Limits.Token());
+        var script = $"import sys; from prometheus_client.parser import text_string_to_metric_families as f; [print(s.name, sorted(s.labels.items()), s.value) for m in f(open('{site.Folder.File("metrics")}').read()) for s in m.samples]";
+        var read = await site.RunAsync("/usr/bin/python3", "-c", script);
+
+        Assert.True(read.ExitCode == 0, read.Stderr);
+        foreach (var line in (string[])[
+            "fairlead_requests_total [('decision', 'allow'), ('outcome', 'completed'), ('status', '2xx')] 1.0",
+            "fairlead_requests_total [('decision', 'deny'), ('outcome', 'denied'), ('status', '4xx')] 1.0",
+            "fairlead_request_duration_seconds_count [('phase', 'total')] 1.0",
+            "fairlead_audit_writable [] 1.0",
+        ]) Assert.Contains(line + "\n", read.Stdout, StringComparison.Ordinal);
+        foreach (var name in (string[])["fairlead_ca_not_after_timestamp_seconds [('fingerprint', ", "process_resident_memory_bytes [] ", "process_cpu_seconds_total [] ", "fairlead_build_info [('version', "]) Assert.Contains("\n" + name, read.Stdout, StringComparison.Ordinal);
+        Assert.DoesNotContain("origin.test", metrics, StringComparison.Ordinal);
+    }
+
     private static async Task<HttpClient> AdminAsync(Site site)
     {
         var address = await site.Gateway.Program.Stdout.WaitForAsync(text => Administration().Match(text) is { Success: true } match ? match.Groups[1].Value : null, Limits.Token());

@@ -61,6 +61,7 @@ public sealed partial class ConfigSchemaTests : IDisposable
         revocations: state/revoked
         admin: { listen: "https://0.0.0.0:9000", tls: { certificate: gw.pem, key: gw.key }, token: { from: file, path: token } }
         audit: { file: state/audit.jsonl, guarantee: before-upstream-always, key: state/audit.key }
+        traces: { otlp: "https://collector.example.com:4318", headers: { Authorization: "Bearer {key}" }, sample: 0.1, ca: ca.pem }
         upstream:
           extra_ca: roots.pem
           resolve: { api.example.com: "127.0.0.1:9443" }
@@ -221,6 +222,7 @@ public sealed partial class ConfigSchemaTests : IDisposable
         YamlSequenceNode sequence => new JsonArray([.. sequence.Children.Select(ToJson)]),
         YamlScalarNode { Style: ScalarStyle.Plain, Value: "true" or "false" } flag => flag.Value == "true",
         YamlScalarNode { Style: ScalarStyle.Plain } number when long.TryParse(number.Value, NumberStyles.None, CultureInfo.InvariantCulture, out var value) => value,
+        YamlScalarNode { Style: ScalarStyle.Plain } number when double.TryParse(number.Value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var value) => value,
         YamlScalarNode scalar => scalar.Value,
         _ => null,
     };
@@ -228,7 +230,7 @@ public sealed partial class ConfigSchemaTests : IDisposable
     [GeneratedRegex("```yaml\n(version: 1\n.*?)```", RegexOptions.Singleline)]
     private static partial Regex Shown();
 
-    [GeneratedRegex(@"(?:Closed\(|new\(""[a-z0-9-]+"", \[|OfDirectory = \[|OfSigner = \[|OfAll = \[|[a-zA-Z""]\] = \[)([^)\]]*)[)\]]")]
+    [GeneratedRegex(@"(?:Closed\(|OfDirectory = \[|OfSigner = \[|OfAll = \[|new\(""[a-z0-9-]+"", \[)([^)\]]*)[)\]]")]
     private static partial Regex Closed();
 
     [GeneratedRegex("\"([a-z_]+)\"")]
@@ -237,7 +239,7 @@ public sealed partial class ConfigSchemaTests : IDisposable
     [GeneratedRegex(@"([a-z_]+):(?= |\n)")]
     private static partial Regex Key();
 
-    // Mappings on one line, but for those whose keys are names: set, match, host_sets, resolve, permissions.
-    [GeneratedRegex(@"(?<!set: |match: |host_sets: |resolve: |permissions: )\{(?= [a-z])")]
+    // Mappings on one line, but for those whose keys are names: set, headers, match, host_sets, resolve, permissions.
+    [GeneratedRegex(@"(?<!set: |headers: |match: |host_sets: |resolve: |permissions: )\{(?= [a-z])")]
     private static partial Regex Strange();
 }

@@ -9,6 +9,7 @@ using Fairlead.Gateway.Credentials;
 using Fairlead.Gateway.Interception;
 using Fairlead.Gateway.Policy;
 using Fairlead.Gateway.Sessions;
+using Fairlead.Gateway.Telemetry;
 using Fairlead.Gateway.Upstream;
 
 [assembly: System.Runtime.Versioning.SupportedOSPlatform("linux")]
@@ -41,6 +42,7 @@ internal sealed class Edge : IAsyncDisposable
     /// <param name="upstream">Limits of the upstream, when a test has its own.</param>
     /// <param name="ca">The CA, when it is another than one in the folder.</param>
     /// <param name="guarantee">What is on disk before an upstream sees a byte.</param>
+    /// <param name="traces">Where spans go.</param>
     public static async Task<Edge> StartAsync(
         IReadOnlyDictionary<string, IPEndPoint>? resolve = null,
         OriginCa? originCa = null,
@@ -49,7 +51,8 @@ internal sealed class Edge : IAsyncDisposable
         UpstreamOptions? upstream = null,
         SessionSet? set = null,
         CaOptions? ca = null,
-        AuditGuarantee guarantee = AuditGuarantee.BeforeUpstream)
+        AuditGuarantee guarantee = AuditGuarantee.BeforeUpstream,
+        CollectorOptions? traces = null)
     {
         var edge = new Edge();
         edge.AuditFile = auditFile ?? edge._folder["audit.jsonl"];
@@ -58,6 +61,7 @@ internal sealed class Edge : IAsyncDisposable
             Listen = new(new IPEndPoint(IPAddress.Loopback, 0), "", null, null),
             Ca = (ca ?? new()) with { Directory = ca?.Held.Count > 0 ? "" : edge._folder["ca"] },
             Audit = new(edge.AuditFile) { Guarantee = guarantee },
+            Traces = traces,
             SessionSet = set ?? new SessionSet(sessions ?? [SessionOf("s1", Token)]),
             Upstream = (upstream ?? new UpstreamOptions()) with
             {

@@ -45,6 +45,18 @@ public sealed partial class DocumentationTests : IDisposable
     }
 
     [Fact]
+    public void The_traces_that_a_page_shows_load()
+    {
+        var whole = YamlBlock().Match(File.ReadAllText(RepositoryFiles.PathOf("docs/configuration.md"))).Groups[1].Value;
+        var lines = AnyYamlBlock().Match(File.ReadAllText(RepositoryFiles.PathOf("docs/telemetry.md"))).Groups[1].Value.TrimEnd().Split('\n');
+        Assert.Equal(3, lines.Length);
+
+        var options = ConfigFile.LoadForReview(_folder.Write("fairlead.yaml", whole.Replace("secrets:\n", lines[0] + "\n" + lines[1] + "\n", StringComparison.Ordinal) + lines[2]));
+
+        Assert.Equal(("https://collector.example.com:4318/v1/traces", 0.1), (options.Traces!.Endpoint.ToString(), options.Traces.Sample));
+    }
+
+    [Fact]
     public void A_ca_that_a_page_shows_loads()
     {
         var whole = YamlBlock().Match(File.ReadAllText(RepositoryFiles.PathOf("docs/configuration.md"))).Groups[1].Value;
@@ -94,6 +106,9 @@ public sealed partial class DocumentationTests : IDisposable
     }
 
     public void Dispose() => _folder.Dispose();
+
+    [GeneratedRegex("```yaml\n(.*?)```", RegexOptions.Singleline)]
+    private static partial Regex AnyYamlBlock();
 
     [GeneratedRegex("```yaml\n(version: 1\n.*?)```", RegexOptions.Singleline)]
     private static partial Regex YamlBlock();
