@@ -39,7 +39,10 @@ internal sealed class ConfigContext(string directory, LocalSession? local, bool 
     public List<(ConfigNode At, FetchedSecret Secret)> Fetched { get; } = [];
 
     /// <summary>The tokens that are fetched when a request first needs one.</summary>
-    public List<FetchedSecret> Tokens { get; } = [];
+    public List<IFetched> FetchedTokens { get; } = [];
+
+    /// <summary>Files that credentials write.</summary>
+    public HashSet<string> StateFiles { get; } = [];
 
     /// <summary>Where a secret comes from: <c>{ from: env, name: … }</c> or <c>{ from: file, path: … }</c>.</summary>
     /// <param name="node">The place.</param>
@@ -88,8 +91,21 @@ internal sealed class ConfigContext(string directory, LocalSession? local, bool 
     {
         if (isReview) return Secret.Unreadable(credential);
         var token = new FetchedSecret($"{credential} (token)", fetch, TimeProvider.System);
-        Tokens.Add(token);
+        FetchedTokens.Add(token);
         return token;
+    }
+
+    /// <summary>Tokens of a credential, of which each request gets the one that is for it.</summary>
+    /// <param name="credential">The credential's name.</param>
+    /// <param name="scopeOf">What a request needs.</param>
+    /// <param name="fetch">Gets a token of a scope.</param>
+    public ISecret Tokens<TScope>(string credential, Func<RequestLine, TScope> scopeOf, Func<TScope, CancellationToken, Task<FetchedSecret.Kept>> fetch)
+        where TScope : notnull
+    {
+        if (isReview) return Secret.Unreadable(credential);
+        var tokens = new ScopedTokens<TScope>($"{credential} (token)", scopeOf, fetch, TimeProvider.System);
+        FetchedTokens.Add(tokens);
+        return tokens;
     }
 
     /// <summary>A path; a relative one begins at the file.</summary>

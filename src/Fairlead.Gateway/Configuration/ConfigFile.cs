@@ -130,7 +130,7 @@ internal static class ConfigFile
             SecretVariables = [.. context.SecretVariables.Distinct()],
             SecretFiles = [.. context.SecretFiles.Distinct()],
             WatchedFiles = [.. context.WatchedFiles.Distinct()],
-            FetchedSecrets = [.. context.Fetched.Select(f => f.Secret), .. context.Tokens],
+            FetchedSecrets = [.. context.Fetched.Select(f => f.Secret), .. context.FetchedTokens],
             Warnings = context.Warnings,
         };
     }

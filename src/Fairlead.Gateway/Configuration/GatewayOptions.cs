@@ -50,7 +50,7 @@ internal sealed record GatewayOptions
     public IReadOnlyList<string> SecretFiles { get; init; } = [];
 
     /// <summary>The secrets that are fetched again and again.</summary>
-    public IReadOnlyList<Credentials.FetchedSecret> FetchedSecrets { get; init; } = [];
+    public IReadOnlyList<Credentials.IFetched> FetchedSecrets { get; init; } = [];
 
     /// <summary>Other files that were read.</summary>
     public IReadOnlyList<string> WatchedFiles { get; init; } = [];

@@ -12,6 +12,7 @@ internal static class SecretsSection
     private static readonly SecretOrigin[] Origins =
     [
         ExecOrigin.Origin,
+        VaultOrigin.Origin,
         AwsSecretsManagerOrigin.Origin,
     ];
 

@@ -18,14 +18,14 @@ internal sealed record SiteOptions
     /// <summary>Rules after the usual ones.</summary>
     public IReadOnlyList<string> Rules { get; init; } = [];
 
-    /// <summary>Entries of <c>sessions</c> after the usual two.</summary>
-    public IReadOnlyList<string> Sessions { get; init; } = [];
-
-    /// <summary>Entries of <c>secrets</c> after the usual ones.</summary>
+    /// <summary>Entries of <c>secrets</c> and <c>credentials</c> after the usual ones, a line each.</summary>
     public IReadOnlyList<string> Secrets { get; init; } = [];
 
-    /// <summary>Entries of <c>credentials</c> after the usual ones.</summary>
+    /// <inheritdoc cref="Secrets"/>
     public IReadOnlyList<string> Credentials { get; init; } = [];
+
+    /// <summary>Entries of <c>sessions</c> after the usual two.</summary>
+    public IReadOnlyList<string> Sessions { get; init; } = [];
 
     /// <summary>Sections of the configuration that the usual one has not: <c>issuers</c>, <c>admin</c> and so on.</summary>
     public string Sections { get; init; } = "";
@@ -44,6 +44,9 @@ internal sealed record SiteOptions
 
     /// <summary>Keys of the section <c>upstream</c> beside its roots and names, a line each.</summary>
     public IReadOnlyList<string> Upstream { get; init; } = [];
+
+    /// <summary>Stands for the origin's address in <see cref="Resolve"/>.</summary>
+    public const string TheOrigin = "the origin";
 
     /// <summary>Names beside the origin's own, with the address that answers for them.</summary>
     public IReadOnlyDictionary<string, string> Resolve { get; init; } = new Dictionary<string, string>();
