@@ -77,6 +77,8 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, Gatewa
             record.Dial = exchange.Dial;
             record.FirstByte = exchange.FirstByte;
             record.Total = exchange.Total;
+            record.Redacted = [.. exchange.Redacted];
+            if (record.Redacted.Count > 0) logger.SecretCameBack(tunnel.Destination.ToString(), session.Id, string.Join(", ", record.Redacted), record.Request);
             record.Capture = capture?.End(logger);
             metrics.Count(record);
             Traces.End(span, record);
@@ -153,7 +155,7 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, Gatewa
         if (!await audit.IntendAsync(record, context.RequestAborted)) return Unrecordable(record);
 
         // 4. Forward.
-        var result = await forwarder.ForwardAsync(context, session.Id, session.Policy.Addresses, tunnel.Destination, injection, exchange);
+        var result = await forwarder.ForwardAsync(context, session.Id, session.Policy.Addresses, session.Credentials.Certificates, tunnel.Destination, injection, exchange);
         if (result.End == ForwardEnd.ClientTooLarge) return TooLarge(record, session.Limits.MaxBody ?? 0) is var tooLarge && context.Response.HasStarted ? null : tooLarge;
         return Conclude(result, record, hasAnswered: context.Response.HasStarted);
     }

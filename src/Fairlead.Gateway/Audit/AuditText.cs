@@ -42,6 +42,7 @@ internal static class AuditText
         WriteDuration(json, "first_byte", record.FirstByte);
         WriteDuration(json, "total", record.Total);
         json.WriteEndObject();
+        if (record.Redacted.Count > 0) WriteList(json, "redacted", record.Redacted);
         WriteOutcome(json, record.Outcome, record.Detail);
         if (record.Capture is { } capture) json.WriteString("capture", AuditChain.HashOf(capture));
     });

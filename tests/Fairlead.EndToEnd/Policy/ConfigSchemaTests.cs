@@ -20,14 +20,18 @@ public sealed partial class ConfigSchemaTests : IDisposable
         secrets:
           key: { from: env, name: KEY }
           pass: { from: file, path: pass }
+          stored: { from: aws-secrets-manager, secret_id: prod/db, region: eu-west-1, field: password, version_stage: AWSPREVIOUS, access_key_id: FAKE, secret_access_key: { from: env, name: KEY }, session_token: { from: env, name: KEY }, endpoint: "https://vpce.example.com", ca: ca.pem, ttl: 15m, on_error: deny }
           made: { from: exec, command: [make, "--key"], ttl: 15m, on_error: { use_stale: 1h } }
         credentials:
           one: { use: header, set: { X-Key: "{key}" }, hosts: [api.example.com] }
           two: { use: bearer, secret: pass, hosts: ["*.example.com:8443"] }
-          three: { use: basic, username: x-access-token, password: pass, hosts: [git.example.com], existing: keep }
+          three: { use: basic, username: x-access-token, password: pass, hosts: [git.example.com], existing: keep, scrub: false }
           four: { use: query, set: { key: "{made}" }, hosts: [maps.example.com] }
           five: { use: placeholder, secret: made, hosts: [other.example.com], placeholder: FAKE-PLACEHOLDER-0001, swap: [header, basic, query, body] }
           six: { use: oauth2-client-credentials, token_url: "https://login.example.com/token", client_id: build, client_secret: pass, scopes: [read], audience: api, client_auth: body, token_ca: ca.pem, hosts: [orders.example.com] }
+          aws: { use: aws-sigv4, access_key_id: "{key}", secret_access_key: pass, session_token: made, region: eu-west-1, service: s3, max_body: 16MiB, hosts: [s3.eu-west-1.amazonaws.com] }
+          mtls: { use: client-certificate, certificate: client.pem, key: client.key, hosts: [bank.example.com] }
+          hmac: { use: hmac, key: pass, key_encoding: base64, algorithm: sha512, sign: "{timestamp}{method}{target}{body}", encoding: base64, header: X-Signature, value: "v1={signature}", set: { X-Time: "{timestamp}" }, max_body: 2MiB, hosts: [exchange.example.com] }
         host_sets: { some: [a.example.com, b.example.com] }
         policies:
           default:
@@ -123,6 +127,7 @@ public sealed partial class ConfigSchemaTests : IDisposable
         { "table: s.t", "table: \"s;t\"" },
         { "guarantee: before-upstream-always", "guarantee: always" },
         { "existing: keep", "existing: kept" },
+        { "scrub: false", "scrub: never" },
         { "placeholder: FAKE-PLACEHOLDER-0001", "placeholder: short" },
         { "use_stale: 1h", "use_stale: 1" },
         { "directory: state/ca, ", "" },
@@ -134,6 +139,11 @@ public sealed partial class ConfigSchemaTests : IDisposable
         { "use: bearer, secret: pass, hosts: [\"*", "use: bearer, set: { X: y }, hosts: [\"*" },
         { "hosts: [api.example.com] }", "hosts: [] }" },
         { "hosts: [api.example.com] }", "hosts: api.example.com }" },
+        { "algorithm: sha512", "algorithm: md5" },
+        { "header: X-Signature, ", "" },
+        { "region: eu-west-1, service: s3", "region: eu/west, service: s3" },
+        { "certificate: client.pem, ", "" },
+        { "secret_id: prod/db, ", "" },
         { "mode: enforce", "mode: enforced" },
         { "default: deny", "default: no" },
         { "from: credentials", "from: everywhere" },
