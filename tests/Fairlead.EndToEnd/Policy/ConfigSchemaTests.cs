@@ -32,6 +32,7 @@ public sealed partial class ConfigSchemaTests : IDisposable
           aws: { use: aws-sigv4, access_key_id: "{key}", secret_access_key: pass, session_token: made, region: eu-west-1, service: s3, max_body: 16MiB, hosts: [s3.eu-west-1.amazonaws.com] }
           mtls: { use: client-certificate, certificate: client.pem, key: client.key, hosts: [bank.example.com] }
           hmac: { use: hmac, key: pass, key_encoding: base64, algorithm: sha512, sign: "{timestamp}{method}{target}{body}", encoding: base64, header: X-Signature, value: "v1={signature}", set: { X-Time: "{timestamp}" }, max_body: 2MiB, hosts: [exchange.example.com] }
+          signed: { use: http-signature, key: pass, key_encoding: hex, key_id: gateway, label: sig1, components: ["@method", "@target-uri", content-digest], max_body: 2MiB, hosts: [signed.example.com] }
         host_sets: { some: [a.example.com, b.example.com] }
         policies:
           default:
