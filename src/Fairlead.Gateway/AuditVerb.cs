@@ -1,8 +1,10 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text;
+using System.Text.Json;
 using Fairlead.Gateway.Audit;
 using Fairlead.Gateway.Configuration;
+using Fairlead.Gateway.Export;
 
 namespace Fairlead.Gateway;
 
@@ -11,7 +13,7 @@ internal static class AuditVerb
 {
     private static readonly Argument<string[]> Files = new("file") { Description = "audits: the file that the gateway writes, for all of its audit; a closed file; or a directory of them", Arity = ArgumentArity.OneOrMore };
 
-    public static Command Describe() => new("audit", "Verify an audit, and search it.") { Verbs.Guard(Verify()), Verbs.Guard(Query()) };
+    public static Command Describe() => new("audit", "Verify an audit, search it, and export it.") { Verbs.Guard(Verify()), Verbs.Guard(Query()), Verbs.Guard(Export()) };
 
     private static Command Verify()
     {
@@ -58,46 +60,70 @@ internal static class AuditVerb
 
     private static Command Query()
     {
-        var session = new Option<string?>("--session") { Description = "a session, with those derived from it" };
-        var host = new Option<string?>("--host") { Description = "a host, or *.example.com for those below it" };
-        var decision = new Option<string?>("--decision") { Description = "allow, deny or observe" };
-        var outcome = new Option<string?>("--outcome") { Description = $"an outcome of docs/audit.md; '{AuditQuery.Unknown}' for what was intended and has none" };
-        var since = new Option<string?>("--since") { Description = "began at this moment or later: 2027-01-31T08:00:00Z, or 90s, 15m, 4h, 7d ago" };
-        var until = new Option<string?>("--until") { Description = "began before this moment" };
+        var filter = new AuditFilter();
         var json = new Option<bool>("--json") { Description = "print the lines as they are" };
-        var command = new Command("query", "Prints the requests and tunnels that match. Exit code 0 when there are some, 1 when not.") { Files, session, host, decision, outcome, since, until, json };
+        var command = new Command("query", "Prints the requests and tunnels that match. Exit code 0 when there are some, 1 when not.") { Files, json };
+        filter.AddTo(command);
         command.SetAction(parsed =>
         {
-            var query = new AuditQuery
-            {
-                Session = parsed.GetValue(session),
-                Host = parsed.GetValue(host),
-                Decision = parsed.GetValue(decision),
-                Outcome = parsed.GetValue(outcome),
-                Since = TimeOf(parsed.GetValue(since), "--since"),
-                Until = TimeOf(parsed.GetValue(until), "--until"),
-            };
             var (found, skipped) = (0, 0);
             using var audit = AuditReading.Open(parsed.GetRequiredValue(Files));
-            foreach (var (line, record) in query.Find(audit.Files.Select(f => f.Stream), () => skipped++))
+            foreach (var (line, record) in filter.Read(parsed).Find(audit.Files.Select(f => f.Stream), () => skipped++))
             {
                 Console.WriteLine(parsed.GetValue(json) ? Encoding.UTF8.GetString(line) : AuditQuery.Describe(record));
                 found++;
             }
 
-            if (skipped > 0) Console.Error.WriteLine($"fairlead-gateway: {skipped} lines are no records of an audit and were passed over");
-
+            TellSkipped(skipped);
             return found > 0 ? 0 : 1;
         });
         return command;
     }
 
-    private static DateTimeOffset? TimeOf(string? text, string option)
+    private static Command Export()
     {
-        if (text is null) return null;
-        if (Units.TryReadTime(text, out var ago)) return TimeProvider.System.GetUtcNow() - ago;
-        return DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time)
-            ? time
-            : throw new ConfigException($"{option}: expected a moment such as 2027-01-31T08:00:00Z, or a time ago such as 15m or 7d, got '{Wire.HostPort.Printable(text)}'");
+        var filter = new AuditFilter();
+        var har = new Option<bool>("--har") { Description = "an HTTP Archive 1.2, with what was captured" };
+        var ocsf = new Option<bool>("--ocsf") { Description = "events of OCSF 1.3, HTTP Activity, one a line" };
+        var command = new Command("export", "Prints the requests that match in a form of others. Exit code 0 when there are some, 1 when not.") { Files, har, ocsf };
+        filter.AddTo(command);
+        command.SetAction(parsed =>
+        {
+            if (parsed.GetValue(har) == parsed.GetValue(ocsf)) throw new ConfigException("expected --har or --ocsf");
+            var skipped = 0;
+            using var audit = AuditReading.Open(parsed.GetRequiredValue(Files));
+            var records = filter.Read(parsed).Find(audit.Files.Select(f => f.Stream), () => skipped++).Select(f => f.Record).Where(r => AuditLine.TextOf(r, "type") == "request");
+            using var output = new BufferedStream(Console.OpenStandardOutput());
+            var count = parsed.GetValue(har) ? ExportHar(output, audit, records) : ExportOcsf(output, records);
+            output.Write("\n"u8);
+            TellSkipped(skipped);
+            return count > 0 ? 0 : 1;
+        });
+        return command;
+    }
+
+    private static int ExportHar(Stream output, AuditReading audit, IEnumerable<JsonElement> records)
+    {
+        using var captures = new CaptureIndex(audit.Files.Select(f => f.Name));
+        using var json = new Utf8JsonWriter(output, new JsonWriterOptions { Indented = true });
+        return new HarExport(captures).Write(json, GatewayApp.Version, records);
+    }
+
+    private static int ExportOcsf(Stream output, IEnumerable<JsonElement> records)
+    {
+        var count = 0;
+        foreach (var record in records)
+        {
+            if (count++ > 0) output.Write("\n"u8);
+            using var json = new Utf8JsonWriter(output);
+            OcsfExport.Write(json, GatewayApp.Version, record);
+        }
+
+        return count;
+    }
+
+    private static void TellSkipped(int skipped)
+    {
+        if (skipped > 0) Console.Error.WriteLine($"fairlead-gateway: {skipped} lines are no records of an audit and were passed over");
     }
 }

@@ -27,17 +27,19 @@ internal static partial class AuditFiles
             .OrderBy(file => file.Item2)];
     }
 
+    /// <summary>Where what was captured of a file's requests is.</summary>
+    public static string CapturesOf(string path) => path + ".captures";
+
     /// <summary>The name of the file that is written, of any file of its audit.</summary>
     public static string ActiveOf(string path) => Closed().Match(path) is { Success: true } match ? match.Groups["stem"].Value + match.Groups["extension"].Value : path;
 
     /// <summary>What somebody means who names files: a directory is the audits (*.jsonl) in it, the file that is written is all of its audit, a closed one itself.</summary>
     /// <returns>The oldest first, by the number of their first record.</returns>
-    public static IReadOnlyList<string> Expand(IEnumerable<string> named) =>
-        [.. named.SelectMany(name => Directory.Exists(name) ? Directory.EnumerateFiles(name, "*.jsonl").Order(StringComparer.Ordinal) : WithClosed(name))
-            .DistinctBy(Path.GetFullPath)
-            .Select(path => (Path: path, First: FirstOf(path)?.Seq ?? (ActiveOf(path) == path ? long.MaxValue : 0)))
-            .OrderBy(file => file.First)
-            .Select(file => file.Path)];
+    public static IReadOnlyList<string> Expand(IEnumerable<string> named)
+    {
+        string[] paths = [.. named.SelectMany(name => Directory.Exists(name) ? Directory.EnumerateFiles(name, "*.jsonl").Order(StringComparer.Ordinal) : WithClosed(name)).DistinctBy(Path.GetFullPath)];
+        return paths.Length <= 1 ? paths : [.. paths.OrderBy(path => FirstOf(path)?.Seq ?? (ActiveOf(path) == path ? long.MaxValue : 0))];
+    }
 
     /// <summary>The first record of a file; null when it has none.</summary>
     public static AuditLine? FirstOf(string path)

@@ -12,6 +12,7 @@ internal sealed class AuditLog : IDisposable
     public const int MostQueued = 512;
 
     private const int MostBatchBytes = 1024 * 1024;
+    private const long MostCaptureBytes = 64 * 1024 * 1024;
 
     // A request does not wait longer for its intent: its caller gives up, and a disk that hangs is no disk.
     private static readonly TimeSpan IntentTimeout = TimeSpan.FromSeconds(10);
@@ -22,6 +23,7 @@ internal sealed class AuditLog : IDisposable
     private readonly AuditGuarantee _guarantee;
     private readonly Channel<AuditEntry> _queue = Channel.CreateBounded<AuditEntry>(new BoundedChannelOptions(MostQueued) { SingleReader = true });
     private readonly Task _writing;
+    private long _captureBytes;
 
     private AuditLog(AuditKey key, AuditWriter writer, AuditStart start, AuditOptions options, IReadOnlyList<SinkProgress> sinks, TimeProvider time)
     {
@@ -67,8 +69,17 @@ internal sealed class AuditLog : IDisposable
     /// <summary>Records how a tunnel ended. Returns when the record has its place in the queue.</summary>
     public ValueTask WriteAsync(TunnelRecord record) => _queue.Writer.WriteAsync(new AuditEntry(AuditText.Of(record), null));
 
-    /// <summary>Records how a request ended.</summary>
-    public ValueTask WriteAsync(RequestRecord record) => _queue.Writer.WriteAsync(new AuditEntry(AuditText.Of(record), null));
+    /// <summary>Records how a request ended, and keeps what was captured of it, unless too much of that waits already.</summary>
+    public ValueTask WriteAsync(RequestRecord record)
+    {
+        if (record.Capture is { } capture && Interlocked.Add(ref _captureBytes, capture.Length) > MostCaptureBytes)
+        {
+            Interlocked.Add(ref _captureBytes, -capture.Length);
+            record.Capture = null;
+        }
+
+        return _queue.Writer.WriteAsync(new AuditEntry(AuditText.Of(record), null, record.Capture));
+    }
 
     /// <summary>Records that a request is about to be sent, where the guarantee wants it.</summary>
     /// <returns>True when it may be sent: what is to be on the disk is there. False when it must not be.</returns>
@@ -134,7 +145,12 @@ internal sealed class AuditLog : IDisposable
     private List<AuditEntry> Take()
     {
         var batch = new List<AuditEntry>();
-        for (var bytes = 0; bytes < MostBatchBytes && _queue.Reader.TryRead(out var entry); bytes += entry.Record.Length) batch.Add(entry);
+        for (var bytes = 0; bytes < MostBatchBytes && _queue.Reader.TryRead(out var entry); bytes += entry.Record.Length)
+        {
+            batch.Add(entry);
+            Interlocked.Add(ref _captureBytes, -(entry.Capture?.Length ?? 0));
+        }
+
         return batch;
     }
 }

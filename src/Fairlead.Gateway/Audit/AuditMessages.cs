@@ -41,4 +41,7 @@ internal static partial class AuditMessages
 
     [LoggerMessage(22, LogLevel.Error, "{Path} should go, as audit.keep says, and cannot be deleted: {Problem}")]
     public static partial void AuditFileStays(this ILogger logger, string path, string problem);
+
+    [LoggerMessage(23, LogLevel.Error, "What was captured of requests could not be written to {Path}: {Problem}. Their records are not touched by that")]
+    public static partial void AuditCapturesFailed(this ILogger logger, string path, string problem);
 }

@@ -23,7 +23,9 @@ internal sealed record AuditStart(DurableFile File, AuditChain Chain, string Cha
             if (end.Continued is { } continued)
             {
                 // The gateway before was killed within a rotation.
-                System.IO.File.Move(file.Path, AuditFiles.ClosedName(file.Path, end.Chain.Seq, continued.Time), overwrite: false);
+                var closed = AuditFiles.ClosedName(file.Path, end.Chain.Seq, continued.Time);
+                CaptureFile.Move(AuditFiles.CapturesOf(file.Path), closed);
+                System.IO.File.Move(file.Path, closed, overwrite: false);
                 file.Dispose();
                 file = DurableFile.Open(options.File);
                 end = AuditEnd.Of(file.Handle, file.Path);

@@ -44,6 +44,7 @@ internal static class AuditText
         json.WriteEndObject();
         if (record.Redacted.Count > 0) WriteList(json, "redacted", record.Redacted);
         WriteOutcome(json, record.Outcome, record.Detail);
+        if (record.Capture is { } capture) json.WriteString("capture", AuditChain.HashOf(capture));
     });
 
     /// <summary>What is about to be sent to an upstream.</summary>

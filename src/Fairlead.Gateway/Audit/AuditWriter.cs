@@ -20,6 +20,7 @@ internal sealed class AuditWriter(AuditOptions options, AuditKey key, AuditStart
     private static readonly TimeSpan SlowBatch = TimeSpan.FromSeconds(1);
 
     private readonly RotatingFile _file = new(start.File);
+    private readonly CaptureFile _captures = new(start.File.Path);
     private readonly Retention _retention = new(options, key, logger);
     private readonly ArrayBufferWriter<byte> _lines = new(64 * 1024);
 
@@ -72,7 +73,11 @@ internal sealed class AuditWriter(AuditOptions options, AuditKey key, AuditStart
     /// <summary>Writes the closing checkpoint.</summary>
     public void Close() => TryWrite([], CheckpointKind.Closed);
 
-    public void Dispose() => _file.Dispose();
+    public void Dispose()
+    {
+        _captures.Dispose();
+        _file.Dispose();
+    }
 
     /// <summary>One write and at most one sync for all. All of it is in the file afterwards, or nothing.</summary>
     private bool TryWrite(List<AuditEntry> batch, CheckpointKind? asked = null)
@@ -81,6 +86,7 @@ internal sealed class AuditWriter(AuditOptions options, AuditKey key, AuditStart
         var (before, unsigned, length) = (_chain, _unsigned, _file.Length);
         var head = Compose(batch, asked);
         var isWritten = true;
+        KeepCaptures(batch);
         try
         {
             if (_lines.WrittenCount > 0) Append(mustSync: head is not null || _first.Length > 0 || batch.Exists(e => e.IsDurable is not null));
@@ -175,6 +181,7 @@ internal sealed class AuditWriter(AuditOptions options, AuditKey key, AuditStart
         var closed = AuditFiles.ClosedName(_file.Path, _chain.Seq, now);
         try
         {
+            _captures.Close(closed);
             _file.Close(closed);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -204,6 +211,7 @@ internal sealed class AuditWriter(AuditOptions options, AuditKey key, AuditStart
             {
                 // Signed and on the disk before the file goes: what is missing later is missing for a reason.
                 if (!TryWrite([new AuditEntry(AuditText.Expired(now, file), null)], CheckpointKind.Open)) return;
+                File.Delete(AuditFiles.CapturesOf(file.Path));
                 File.Delete(file.Path);
                 if (file.IsUnsent) logger.AuditFileExpiredUnsent(file.Path);
                 else logger.AuditFileExpired(file.Path);
@@ -212,6 +220,20 @@ internal sealed class AuditWriter(AuditOptions options, AuditKey key, AuditStart
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             logger.AuditFileStays(_file.Path, e.Message);
+        }
+    }
+
+    // The audit is what counts: its records say by their hashes what was captured, and whether it is there.
+    private void KeepCaptures(List<AuditEntry> batch)
+    {
+        if (!batch.Exists(e => e.Capture is not null)) return;
+        try
+        {
+            _captures.Append(batch.Where(e => e.Capture is not null).Select(e => e.Capture!));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            logger.AuditCapturesFailed(AuditFiles.CapturesOf(_file.Path), e.Message);
         }
     }
 

@@ -52,7 +52,7 @@ public sealed partial class ConfigSchemaTests : IDisposable
           url: { issuer: "https://q.example.com", audience: fairlead, jwks: { url: "https://10.0.0.1/jwks", ca: ca.pem, token: { from: file, path: token } }, algorithms: [ES256, RS256] }
           private: { issuer: "https://r.example.com", audience: fairlead, jwks: { discover: "https://10.0.0.1", ca: ca.pem, token: { from: file, path: token } } }
         sessions:
-          - { id: demo, token: { from: env, name: TOKEN }, policy: default, credentials: [one, two], limits: { tunnels: 8, requests_per_minute: 60, bytes: 1GiB, max_body: 1000000 } }
+          - { id: demo, token: { from: env, name: TOKEN }, policy: default, credentials: [one, two], limits: { tunnels: 8, requests_per_minute: 60, bytes: 1GiB, max_body: 1000000 }, capture: { bodies: true, max_body: 64KiB } }
           - { id: agents, issuer: fairlead, policy: default }
           - { id: ci, issuer: found, match: { repository: acme/web, ref: [a, "b*"], run: 7 }, lifetime: 4h, policy: default, credentials: [], limits: { tunnels: 8 } }
         revocations: state/revoked
