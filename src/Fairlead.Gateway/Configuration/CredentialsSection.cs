@@ -20,6 +20,7 @@ internal static class CredentialsSection
         AwsKind.Kind,
         ClientCertificateKind.Kind,
         HmacKind.Kind,
+        HttpSignatureKind.Kind,
     ];
 
     private static readonly string[] OfAll = ["use", "hosts", "placeholder", "swap", "scrub"];

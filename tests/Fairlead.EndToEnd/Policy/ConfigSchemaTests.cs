@@ -40,6 +40,7 @@ public sealed partial class ConfigSchemaTests : IDisposable
           ten: { use: oci-registry, password: pass, realm_hosts: [auth.example.com], hosts: [registry2.example.com] }
           eleven: { use: google-service-account, key: { from: env, name: GOOGLE }, scopes: ["https://www.googleapis.com/auth/cloud-platform"], subject: me@example.com, token_url: "https://login.example.com/token", token_ca: ca.pem, hosts: [storage.googleapis.com] }
           twelve: { use: google-service-account, key: { from: env, name: GOOGLE }, audience: "https://run.example.com", hosts: [run.example.com], existing: keep }
+          signed: { use: http-signature, key: pass, key_encoding: hex, key_id: gateway, label: sig1, components: ["@method", "@target-uri", content-digest], max_body: 2MiB, hosts: [signed.example.com] }
         host_sets: { some: [a.example.com, b.example.com] }
         policies:
           default:
