@@ -60,4 +60,7 @@ internal sealed record RequestRecord
     public TimeSpan? FirstByte { get; set; }
 
     public TimeSpan Total { get; set; }
+
+    /// <summary>What was captured of it: an object of JSON in one line, or null.</summary>
+    public byte[]? Capture { get; set; }
 }

@@ -13,6 +13,9 @@ internal static class CredentialsSection
         QueryKind.Kind,
         PlaceholderKind.Kind,
         ClientCredentialsKind.Kind,
+        AwsKind.Kind,
+        ClientCertificateKind.Kind,
+        HmacKind.Kind,
     ];
 
     private static readonly string[] OfAll = ["use", "hosts", "placeholder", "swap", "scrub"];
@@ -30,8 +33,17 @@ internal static class CredentialsSection
             var parts = kind?.Read(new(name, fields, secrets, context)) ?? new();
             var hosts = PoliciesSection.ReadHosts(fields.Required("hosts"), "a credential must be bound to named hosts; '**' would send it anywhere");
             if (hosts.Count == 0) value.Fail("'hosts' names no host, so the credential could never be used");
-            var placeholder = PlaceholderReader.Read(fields, use, parts.Secret ?? OnlySecretOf(parts), credentials.Values);
-            credentials[name] = new Credential(name, parts.Headers, hosts) { Parameters = parts.Parameters, Placeholder = placeholder, Existing = ReadExisting(fields), IsScrubbed = ReadScrub(fields) };
+            if (kind?.NeverTravels == true && fields.Has("placeholder", out var odd)) odd.Fail($"the secret of 'use: {use}' never leaves the gateway, so that a placeholder could not be swapped for it");
+            var placeholder = kind?.NeverTravels == true ? null : PlaceholderReader.Read(fields, use, parts.Secret ?? OnlySecretOf(parts), credentials.Values);
+            credentials[name] = new Credential(name, parts.Headers, hosts)
+            {
+                Parameters = parts.Parameters,
+                Signer = parts.Signer,
+                Certificate = parts.Certificate,
+                Placeholder = placeholder,
+                Existing = ReadExisting(fields),
+                IsScrubbed = ReadScrub(fields),
+            };
             WarnOfShort(credentials[name], value, context);
         }
 

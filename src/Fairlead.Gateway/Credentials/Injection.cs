@@ -1,3 +1,5 @@
+using Fairlead.Gateway.Policy;
+
 namespace Fairlead.Gateway.Credentials;
 
 /// <summary>What the credentials of a session make of one request.</summary>
@@ -21,8 +23,22 @@ internal sealed record Injection(string Target, IReadOnlyList<InjectedHeader> He
     /// <summary>The body in place of the workload's, which was read, or null.</summary>
     public byte[]? Body { get; init; }
 
+    /// <summary>What signs the request once its head is known, or null.</summary>
+    public ISignature? Signature { get; init; }
+
     /// <summary>Why nothing may be sent, or null.</summary>
     public InjectionRefusal? Refusal { get; init; }
+
+    /// <summary>True for a header that the workload's own give way to. Servers that hand headers on as variables do not tell '-' from '_', so neither does this.</summary>
+    public bool Sets(string name)
+    {
+        foreach (var header in Headers)
+        {
+            if (header.IsNamed(name)) return true;
+        }
+
+        return Signature is not null && Signature.Headers.Any(h => HeaderName.IsOneVariable(h, name));
+    }
 
     /// <summary>A request without credentials.</summary>
     public static Injection None(string target) => new(target, []);

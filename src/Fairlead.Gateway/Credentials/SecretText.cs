@@ -32,8 +32,9 @@ internal sealed class SecretText
     /// <param name="secrets">Those that there are.</param>
     /// <param name="text">The text.</param>
     /// <param name="encode">What becomes of the whole before it is sent; default: nothing.</param>
+    /// <param name="isConstantAllowed">True where a template may do without a secret.</param>
     /// <returns>Null, or what is wrong with it.</returns>
-    public static string? TryParse(string what, string template, IReadOnlyDictionary<string, ISecret> secrets, out SecretText? text, Func<string, string>? encode = null)
+    public static string? TryParse(string what, string template, IReadOnlyDictionary<string, ISecret> secrets, out SecretText? text, Func<string, string>? encode = null, bool isConstantAllowed = false)
     {
         text = null;
         var parts = new List<(string, ISecret?)>();
@@ -57,7 +58,7 @@ internal sealed class SecretText
             i = end;
         }
 
-        if (parts.Count == 0) return $"the template of '{what}' names no secret; write it as {{name}}";
+        if (parts.Count == 0 && !isConstantAllowed) return $"the template of '{what}' names no secret; write it as {{name}}";
         parts.Add((literal.ToString(), null));
         text = new SecretText(parts, encode ?? (t => t));
         return null;

@@ -23,18 +23,20 @@ internal sealed class Forwarder(UpstreamClients clients, UpstreamOptions options
     /// <param name="context">The workload's request.</param>
     /// <param name="sessionId">Whose connections are used.</param>
     /// <param name="exceptions">Which addresses besides public ones may be dialled for it.</param>
+    /// <param name="certificates">What upstreams are shown for it.</param>
     /// <param name="destination">Where to.</param>
     /// <param name="injection">Path and query, and what the credentials add.</param>
     /// <param name="exchange">What is measured.</param>
     public async Task<ForwardResult> ForwardAsync(
-        HttpContext context, string sessionId, AddressExceptions exceptions, HostPort destination, Injection injection, Exchange exchange)
+        HttpContext context, string sessionId, AddressExceptions exceptions, ClientCertificates certificates, HostPort destination, Injection injection, Exchange exchange)
     {
         using var stopBody = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         // 1. The request. 2. Its body streams while the answer is awaited, and may go on while the answer comes.
         var upgrade = UpgradeRequest.Of(context);
         var hasBody = upgrade is null && context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody == true;
-        var (reader, length) = injection.Body is { } swapped ? (PipeReader.Create(new ReadOnlySequence<byte>(swapped)), swapped.Length) : (context.Request.BodyReader, context.Request.ContentLength);
+        var length = injection.Body?.Length ?? context.Request.ContentLength;
+        var reader = injection.Signature?.Body ?? (injection.Body is { } held ? PipeReader.Create(new ReadOnlySequence<byte>(held)) : context.Request.BodyReader);
         var body = hasBody ? new RequestBody(reader, length, exchange, stopBody.Token) : null;
         var scrubber = Scrubber.For(injection.Secrets, exchange.Redacted);
         using var request = UpstreamRequest.Create(context, destination, upgrade, body, injection, isSearched: scrubber is not null);
@@ -42,7 +44,7 @@ internal sealed class Forwarder(UpstreamClients clients, UpstreamOptions options
         HttpResponseMessage? response = null;
         try
         {
-            response = await SendAsync(clients.For(sessionId, exceptions), request, exchange, limit, context.RequestAborted);
+            response = await SendAsync(clients.For(sessionId, exceptions, certificates), request, exchange, limit, context.RequestAborted);
 
             // 3. The head of the answer. A switch of protocols that nobody asked for would end what the workload and we take for HTTP.
             if (upgrade is null && response.StatusCode == System.Net.HttpStatusCode.SwitchingProtocols)

@@ -55,6 +55,8 @@ internal static class UpstreamRequest
                 throw new InvalidOperationException($"the header '{header.Name}' cannot be set on a request");
         }
 
+        injection.Signature?.SignOn(request);
+
         return request;
     }
 
@@ -65,7 +67,7 @@ internal static class UpstreamRequest
         {
             if (name.StartsWith(':') || HopByHop.Contains(name) || nominated?.Contains(name) == true) continue;
             if (name.Equals("Host", StringComparison.OrdinalIgnoreCase) || name.Equals("Content-Length", StringComparison.OrdinalIgnoreCase)) continue;
-            if (IsInjected(name, injection.Headers)) continue;
+            if (injection.Sets(name)) continue;
             if (isSearched && ContentCoding.IsOffer(name))
             {
                 if (ContentCoding.InPlaceOf(name) is { } offer) Add(request, name, offer);
@@ -95,15 +97,5 @@ internal static class UpstreamRequest
         if (request.Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)values)) return;
         request.Content ??= new NoBody();
         request.Content.Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)values);
-    }
-
-    private static bool IsInjected(string name, IReadOnlyList<InjectedHeader> injected)
-    {
-        foreach (var header in injected)
-        {
-            if (header.IsNamed(name)) return true;
-        }
-
-        return false;
     }
 }
