@@ -1,7 +1,7 @@
-// The load client of ./dev bench: HTTP/1.1 over TLS, either to an address or through a CONNECT proxy. A thread for each connection, and
+// The load client of ./dev bench: HTTP over TLS, either to an address or through a CONNECT proxy. A thread for each connection, and
 // nothing in the timed parts but the work itself, since the client shares the machine with what it measures.
 //
-//   load MODE --to ADDRESS:PORT [--connect HOST:PORT] --host HOST --ca FILE --path PATH [--header "Name: value"]
+//   load MODE --to ADDRESS:PORT [--connect HOST:PORT] --host HOST --ca FILE --path PATH [--header "name: value"]
 //
 // --to is where the TCP connection goes; with --connect that is a proxy, which is asked for HOST:PORT. --host is the name that the TLS
 // certificate must have. Every certificate is verified. Modes:
@@ -9,7 +9,10 @@
 //   download  --payload FILE [--verify]      one GET; the answer must be as long as FILE, with --verify the same bytes
 //   upload    --payload FILE                 one PUT of FILE
 //   connect   --parallel N --seconds S       new connection, TLS, one GET, close; again and again
+//   paced     --parallel N --seconds S --rate R   the same, R times a second whatever the answers take; a time begins when its turn came
+//   first     --count N                      the same N times; prints each time
 //   keepalive --parallel N --seconds S       one GET after the other on N connections
+//   h2        --parallel N --streams M --seconds S   M GETs at a time on each of N connections, HTTP/2
 //   idle      --count N                      opens N connections with one GET each, prints, and holds them until standard input ends;
 //                                            then each must still answer a GET
 //
@@ -20,6 +23,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <nghttp2/nghttp2.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
@@ -38,7 +42,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SilenceLimitSeconds = 30, BufferBytes = 64 * 1024, WriteBytes = 64 * 1024 };
+enum { SilenceLimitSeconds = 30, BufferBytes = 64 * 1024, WriteBytes = 64 * 1024, MostStreams = 64 };
 
 typedef struct {
     int fd;
@@ -61,7 +65,11 @@ static const char *payload;
 static size_t payload_bytes;
 static bool verify;
 static double seconds = 1;
-static double deadline;
+static double began, deadline;
+static double rate = 100;
+static atomic_size_t turns;
+static size_t streams = 8;
+static bool is_h2;
 static pthread_barrier_t ready, go;
 static atomic_flag dying = ATOMIC_FLAG_INIT;
 
@@ -118,7 +126,7 @@ static void read_more(Connection *c) {
     c->end += (size_t)got;
 }
 
-// Reads a head up to its empty line. Returns the status, and the length of the body where one is wanted.
+// Reads a head up to its empty line. Returns the status, and the length of the body where one is wanted: SIZE_MAX when it comes in chunks.
 static int read_head(Connection *c, size_t *body) {
     char *head, *end;
     while (head = c->buffer + c->start, !(end = memmem(head, c->end - c->start, "\r\n\r\n", 4))) read_more(c);
@@ -129,8 +137,9 @@ static int read_head(Connection *c, size_t *body) {
         end[2] = 0; // over the CR of the empty line, which is used
         for (char *line = strstr(head, "\r\n"); line && line < end; line = strstr(line + 2, "\r\n"))
             if (!strncasecmp(line + 2, "content-length:", 15)) *body = strtoull(line + 17, NULL, 10), found = true;
+            else if (!strncasecmp(line + 2, "transfer-encoding: chunked", 26)) *body = SIZE_MAX, found = true;
         if (status == 204) *body = 0;
-        else if (!found && status >= 200) die("an answer %d without Content-Length", status);
+        else if (!found && status >= 200) die("an answer %d without a length", status);
     }
     c->start += head_bytes;
     return status;
@@ -169,6 +178,42 @@ static void close_connection(Connection *c) {
     close(c->fd);
 }
 
+// Reads `length` bytes, which are compared with the payload from `offset` if `compare`.
+static void read_bytes(Connection *c, size_t length, size_t offset, bool compare) {
+    for (size_t got = 0; got < length;) {
+        if (c->start == c->end) read_more(c);
+        size_t part = c->end - c->start < length - got ? c->end - c->start : length - got;
+        if (compare && (offset + got + part > payload_bytes || memcmp(payload + offset + got, c->buffer + c->start, part)))
+            die("wrong bytes within %zu bytes after offset %zu", part, offset + got);
+        c->start += part;
+        got += part;
+    }
+}
+
+// Reads a body in chunks (RFC 9112 section 7.1), without trailers. Returns its length.
+static size_t read_chunks(Connection *c, bool compare) {
+    for (size_t got = 0;;) {
+        char *end;
+        while (!(end = memmem(c->buffer + c->start, c->end - c->start, "\r\n", 2))) {
+            // A size line at the very end of the buffer: it moves to the front.
+            if (c->end == BufferBytes) {
+                memmove(c->buffer, c->buffer + c->start, c->end - c->start);
+                c->end -= c->start;
+                c->start = 0;
+            }
+
+            read_more(c);
+        }
+
+        size_t size = strtoull(c->buffer + c->start, NULL, 16);
+        c->start = (size_t)(end - c->buffer) + 2;
+        read_bytes(c, size, got, compare);
+        got += size;
+        read_bytes(c, 2, 0, false);
+        if (!size) return got;
+    }
+}
+
 // Reads an answer with its body, which is compared with the payload if `compare`.
 static size_t read_answer(Connection *c, bool compare) {
     size_t body = 0;
@@ -176,15 +221,9 @@ static size_t read_answer(Connection *c, bool compare) {
     do status = read_head(c, &body);
     while (status >= 100 && status < 200);
     if (status / 100 != 2) die("%s was answered %d", path, status);
+    if (body == SIZE_MAX) body = read_chunks(c, compare);
+    else read_bytes(c, body, 0, compare);
     if (compare && body != payload_bytes) die("%s has %zu bytes, expected %zu", path, body, payload_bytes);
-    for (size_t got = 0; got < body;) {
-        if (c->start == c->end) read_more(c);
-        size_t part = c->end - c->start < body - got ? c->end - c->start : body - got;
-        if (compare && memcmp(payload + got, c->buffer + c->start, part)) die("wrong bytes within %zu bytes after offset %zu", part, got);
-        c->start += part;
-        got += part;
-    }
-
     if (c->start != c->end) die("%zu bytes came behind the answer", c->end - c->start);
     return body;
 }
@@ -245,6 +284,22 @@ static void *connect_again_and_again(void *argument) {
     return NULL;
 }
 
+static void *connect_when_due(void *argument) {
+    Worker *w = argument;
+    pthread_barrier_wait(&ready);
+    pthread_barrier_wait(&go);
+    for (double due; (due = began + (double)atomic_fetch_add(&turns, 1) / rate) < deadline;) {
+        struct timespec when = {.tv_sec = (time_t)due, .tv_nsec = (long)((due - (double)(time_t)due) * 1e9)};
+        while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &when, NULL) == EINTR) { }
+        open_connection(&w->connection);
+        get(&w->connection, false);
+        record(w, now() - due);
+        close_connection(&w->connection);
+    }
+
+    return NULL;
+}
+
 static void *ask_again_and_again(void *argument) {
     Worker *w = argument;
     open_connection(&w->connection);
@@ -259,12 +314,93 @@ static void *ask_again_and_again(void *argument) {
     return NULL;
 }
 
+// ---- HTTP/2 ----
+
+typedef struct {
+    Worker *worker;
+    nghttp2_session *session;
+    double asked[MostStreams];
+    size_t under_way;
+} Multiplexed;
+
+static nghttp2_nv field(const char *name, size_t name_bytes, const char *value) {
+    return (nghttp2_nv){(uint8_t *)name, (uint8_t *)value, name_bytes, strlen(value), NGHTTP2_NV_FLAG_NONE};
+}
+
+static void ask_on_stream(Multiplexed *m, size_t slot) {
+    nghttp2_nv fields[] = {field(":method", 7, "GET"), field(":scheme", 7, "https"), field(":authority", 10, host), field(":path", 5, path), field("user-agent", 10, "load"), field("accept", 6, "*/*"), {0}};
+    size_t count = 6;
+    if (header) fields[count++] = field(header, strcspn(header, ":"), header + strcspn(header, ":") + 2);
+    m->asked[slot] = now();
+    int stream = nghttp2_submit_request(m->session, NULL, fields, count, NULL, &m->asked[slot]);
+    if (stream < 0) die("HTTP/2: %s", nghttp2_strerror(stream));
+    m->under_way++;
+}
+
+static int stream_closed(nghttp2_session *session, int32_t stream, uint32_t error, void *argument) {
+    Multiplexed *m = argument;
+    double *asked = nghttp2_session_get_stream_user_data(session, stream), ended = now();
+    if (error) die("HTTP/2: a stream ended with error %u", error);
+    m->under_way--;
+    record(m->worker, ended - *asked);
+    if (ended < deadline) ask_on_stream(m, (size_t)(asked - m->asked));
+    return 0;
+}
+
+static int header_came(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name, size_t name_bytes, const uint8_t *value, size_t value_bytes, uint8_t flags, void *argument) {
+    (void)session, (void)frame, (void)flags, (void)argument;
+    if (name_bytes == 7 && !memcmp(name, ":status", 7) && (value_bytes != 3 || memcmp(value, "200", 3))) die("%s was answered %.*s", path, (int)value_bytes, (const char *)value);
+    return 0;
+}
+
+static void *ask_over_h2(void *argument) {
+    Multiplexed m = {.worker = argument};
+    Connection *c = &m.worker->connection;
+    open_connection(c);
+    const unsigned char *chosen;
+    unsigned chosen_bytes;
+    SSL_get0_alpn_selected(c->ssl, &chosen, &chosen_bytes);
+    if (chosen_bytes != 2 || memcmp(chosen, "h2", 2)) die("the other end does not speak HTTP/2");
+    nghttp2_session_callbacks *callbacks;
+    nghttp2_session_callbacks_new(&callbacks);
+    nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, stream_closed);
+    nghttp2_session_callbacks_set_on_header_callback(callbacks, header_came);
+    nghttp2_session_client_new(&m.session, callbacks, &m);
+    nghttp2_session_callbacks_del(callbacks);
+    nghttp2_submit_settings(m.session, NGHTTP2_FLAG_NONE, NULL, 0);
+    pthread_barrier_wait(&ready);
+    pthread_barrier_wait(&go);
+    for (size_t slot = 0; slot < streams; slot++) ask_on_stream(&m, slot);
+    while (m.under_way) {
+        // What is to be sent goes out in one piece: a write for each frame would be a TLS record for each.
+        static _Thread_local char out[BufferBytes];
+        size_t filled = 0;
+        const uint8_t *frame;
+        ssize_t bytes;
+        while ((bytes = nghttp2_session_mem_send(m.session, &frame)) > 0) {
+            if ((size_t)bytes > sizeof out - filled) write_all(c, out, filled), filled = 0;
+            if ((size_t)bytes > sizeof out) write_all(c, (const char *)frame, (size_t)bytes);
+            else memcpy(out + filled, frame, (size_t)bytes), filled += (size_t)bytes;
+        }
+
+        if (filled) write_all(c, out, filled);
+        c->start = c->end;
+        read_more(c);
+        bytes = nghttp2_session_mem_recv(m.session, (const uint8_t *)c->buffer, c->end);
+        if (bytes < 0) die("HTTP/2: %s", nghttp2_strerror((int)bytes));
+    }
+
+    nghttp2_session_del(m.session);
+    c->start = c->end;
+    return NULL;
+}
+
 static int ascending(const void *a, const void *b) {
     float x = *(const float *)a, y = *(const float *)b;
     return (x > y) - (x < y);
 }
 
-static void measure(size_t parallel, bool keeps_alive) {
+static void measure(size_t parallel, void *(*work)(void *), bool keeps_alive) {
     Worker *workers = calloc(parallel, sizeof *workers);
     pthread_attr_t small_stack;
     pthread_attr_init(&small_stack);
@@ -272,10 +408,10 @@ static void measure(size_t parallel, bool keeps_alive) {
     pthread_barrier_init(&ready, NULL, (unsigned)parallel + 1);
     pthread_barrier_init(&go, NULL, (unsigned)parallel + 1);
     for (size_t i = 0; i < parallel; i++)
-        if (pthread_create(&workers[i].thread, &small_stack, keeps_alive ? ask_again_and_again : connect_again_and_again, &workers[i])) die("no thread");
+        if (pthread_create(&workers[i].thread, &small_stack, work, &workers[i])) die("no thread");
     // The clock starts when all are there: connections that are kept have been opened by then.
     pthread_barrier_wait(&ready);
-    double started = now(), cpu_before = cpu();
+    double started = began = now(), cpu_before = cpu();
     deadline = started + seconds;
     pthread_barrier_wait(&go);
     for (size_t i = 0; i < parallel; i++) pthread_join(workers[i].thread, NULL);
@@ -292,7 +428,21 @@ static void measure(size_t parallel, bool keeps_alive) {
     }
 
     qsort(all, count, sizeof *all, ascending);
-    printf("{\"requests\": %zu, \"completed\": %zu, \"seconds\": %.6f, \"per_second\": %.2f, \"p50_ms\": %.4f, \"p99_ms\": %.4f, \"max_ms\": %.4f, \"client_cpu\": %.4f}\n", keeps_alive ? count + parallel : count, count, took, (double)count / took, all[count / 2] / 1e3, all[count - 1 - count / 100] / 1e3, all[count - 1] / 1e3, cpu_used);
+    printf("{\"requests\": %zu, \"completed\": %zu, \"seconds\": %.6f, \"per_second\": %.2f, \"p50_ms\": %.4f, \"p99_ms\": %.4f, \"max_ms\": %.4f, \"client_cpu\": %.4f}\n", work == ask_again_and_again ? count + parallel : count, count, took, (double)count / took, all[count / 2] / 1e3, all[count - 1 - count / 100] / 1e3, all[count - 1] / 1e3, cpu_used);
+}
+
+static void one_by_one(size_t count) {
+    static Connection c;
+    printf("{\"requests\": %zu, \"each_ms\": [", count);
+    for (size_t i = 0; i < count; i++) {
+        double started = now();
+        open_connection(&c);
+        get(&c, false);
+        printf("%s%.4f", i ? ", " : "", (now() - started) * 1e3);
+        close_connection(&c);
+    }
+
+    printf("]}\n");
 }
 
 static void hold(size_t count) {
@@ -342,7 +492,8 @@ static void prepare_tls(const char *ca) {
     SSL_CTX_set_mode(tls, SSL_MODE_AUTO_RETRY | SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_read_ahead(tls, 1);
     SSL_CTX_set_default_read_buffer_len(tls, BufferBytes + 2048);
-    SSL_CTX_set_alpn_protos(tls, (const unsigned char *)"\x08http/1.1", 9);
+    if (is_h2) SSL_CTX_set_alpn_protos(tls, (const unsigned char *)"\x02h2", 3);
+    else SSL_CTX_set_alpn_protos(tls, (const unsigned char *)"\x08http/1.1", 9);
 }
 
 int main(int argc, char **argv) {
@@ -368,10 +519,14 @@ int main(int argc, char **argv) {
         else if (!strcmp(option, "--parallel")) parallel = strtoul(value, NULL, 10);
         else if (!strcmp(option, "--count")) count = strtoul(value, NULL, 10);
         else if (!strcmp(option, "--seconds")) seconds = atof(value);
+        else if (!strcmp(option, "--rate")) rate = atof(value);
+        else if (!strcmp(option, "--streams")) streams = strtoul(value, NULL, 10);
         else die("unknown option %s", option);
     }
 
     if (!to.sin_port || !host || !ca) die("--to, --host and --ca are needed");
+    if (!parallel || !streams || streams > MostStreams || rate <= 0) die("expected --parallel of 1 or more, --streams of 1 to %d and a --rate above 0", MostStreams);
+    is_h2 = !strcmp(mode, "h2");
     signal(SIGPIPE, SIG_IGN);
     struct rlimit files;
     getrlimit(RLIMIT_NOFILE, &files);
@@ -379,12 +534,20 @@ int main(int argc, char **argv) {
     setrlimit(RLIMIT_NOFILE, &files);
     prepare_tls(ca);
 
-    bool is_upload = !strcmp(mode, "upload"), keeps_alive = !strcmp(mode, "keepalive");
+    bool is_upload = !strcmp(mode, "upload");
     if (is_upload || !strcmp(mode, "download")) {
         if (!payload) die("--payload is needed");
         transfer(is_upload);
-    } else if (keeps_alive || !strcmp(mode, "connect")) {
-        measure(parallel, keeps_alive);
+    } else if (!strcmp(mode, "connect")) {
+        measure(parallel, connect_again_and_again, false);
+    } else if (!strcmp(mode, "paced")) {
+        measure(parallel, connect_when_due, false);
+    } else if (!strcmp(mode, "keepalive")) {
+        measure(parallel, ask_again_and_again, true);
+    } else if (is_h2) {
+        measure(parallel, ask_over_h2, true);
+    } else if (!strcmp(mode, "first")) {
+        one_by_one(count);
     } else if (!strcmp(mode, "idle")) {
         hold(count);
     } else {
