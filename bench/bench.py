@@ -14,8 +14,7 @@ from dataclasses import dataclass
 sys.dont_write_bytecode = True
 import page  # noqa: E402
 import report  # noqa: E402
-from isolation import isolate  # noqa: E402
-from origin import HOST, Origin, make_certificates  # noqa: E402
+from origin import open_site  # noqa: E402
 from peers import FIELD, OURS, Direct  # noqa: E402
 from peers.fairlead import RELAYS, Fairlead  # noqa: E402
 from peers.peer import Site  # noqa: E402
@@ -182,8 +181,6 @@ def parse():
 def install(chosen):
     """Returns the peers that can be run here, and notes about the others."""
     foreign = [kind for kind in chosen if not kind.is_ours]
-    if foreign and os.getuid() != 0:
-        return [kind for kind in chosen if kind.is_ours], ["other peers are left out: only root may give them a network of their own"]
     needed = sorted({need for kind in foreign for need in kind.needs})
     missing = subprocess.run([f"{HERE}/peers/setup.sh", *needed], stdout=subprocess.PIPE, text=True, check=True).stdout.split() if needed else []
     absent = [kind for kind in foreign if set(kind.needs) & set(missing)]
@@ -204,10 +201,10 @@ def main():
         run = origin = None
         try:
             prepare_files(work, sizes.payload_mib)
-            make_certificates(work)
-            if os.getuid() == 0:
-                isolate(write(f"{work}/hosts", f"127.0.0.1 localhost {HOST}\n"))
-            origin = Origin(work, is_isolated=os.getuid() == 0)
+            origin, problem = open_site(work)
+            if problem and any(not kind.is_ours for kind in chosen):
+                # Their origin has to have the port 443 and a name that they resolve.
+                chosen, notes = [kind for kind in chosen if kind.is_ours], [f"other peers are left out: {problem}"]
             run = Run(Site(work, origin), sizes, chosen)
             run.rows.notes += notes
             for number in range(sizes.rounds):
@@ -223,7 +220,7 @@ def main():
             if origin:
                 origin.stop()
     settings = {**sizes.__dict__, "mode": "full" if arguments.full else "quick" if arguments.quick else "short", "relay": arguments.relay,
-                "peers": {kind.name: {"group": kind.group, "what": kind.what, "is_ours": kind.is_ours} for kind in [Direct, *chosen]}}
+                "peers": {kind.name: {"group": kind.group, "what": kind.what, "is_ours": kind.is_ours, "versions": kind.versions()} for kind in [Direct, *chosen]}}
     result = {"when": when, "machine": about, "settings": settings, "took_seconds": round(time.monotonic() - started, 1), "notes": run.rows.notes, "measured": run.rows.measured}
     path = report.finish(result)
     if arguments.full and not arguments.quick and arguments.only is None and arguments.rows is None:

@@ -14,8 +14,7 @@ import time
 sys.dont_write_bytecode = True
 import report  # noqa: E402
 from bench import FULL, choose_directory, names, prepare_files  # noqa: E402
-from isolation import isolate  # noqa: E402
-from origin import HOST, Origin, make_certificates  # noqa: E402
+from origin import HOST, open_site  # noqa: E402
 from peers.fairlead import Fairlead  # noqa: E402
 from peers.peer import Site  # noqa: E402
 from processes import OUT, Failure, write  # noqa: E402
@@ -213,10 +212,7 @@ def main():
         origin = None
         try:
             prepare_files(work, 1)
-            make_certificates(work)
-            if os.getuid() == 0:
-                isolate(write(f"{work}/hosts", f"127.0.0.1 localhost {HOST}\n"))
-            origin = Origin(work, is_isolated=os.getuid() == 0)
+            origin, _ = open_site(work)
             growth = Growth(Site(work, origin), arguments.scale)
             for row in rows:
                 measure = getattr(growth, row)

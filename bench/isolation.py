@@ -12,14 +12,20 @@ SET_FLAGS, UP = 0x8914, 0x1
 
 
 def isolate(hosts):
-    """Moves this process, and all that it starts from now on, into a network with nothing but loopback, where /etc/hosts is `hosts`. Needs root."""
+    """
+    Moves this process, and all that it starts from now on, into a network with nothing but loopback, where /etc/hosts is `hosts`.
+    Returns None, or why that cannot be: it needs root, and a container may forbid it.
+    """
+    if os.getuid() != 0:
+        return "only root may make a network of its own"
     libc = ctypes.CDLL(None, use_errno=True)
 
     def succeed(result, what):
         if result != 0:
             raise OSError(ctypes.get_errno(), f"{what}: {os.strerror(ctypes.get_errno())}")
 
-    succeed(libc.unshare(NEW_MOUNTS | NEW_NETWORK), "a network of our own cannot be made")
+    if libc.unshare(NEW_MOUNTS | NEW_NETWORK) != 0:
+        return f"a network of its own cannot be made here: {os.strerror(ctypes.get_errno())}"
     # Else the next line would change everybody's /etc/hosts.
     succeed(libc.mount(b"none", b"/", None, PRIVATE_EVERYWHERE, None), "mounts cannot be made private")
     succeed(libc.mount(hosts.encode(), b"/etc/hosts", None, BIND, None), "/etc/hosts cannot be covered")
@@ -27,3 +33,4 @@ def isolate(hosts):
         fcntl.ioctl(any_socket, SET_FLAGS, struct.pack("16sh14x", b"lo", UP))
     with open("/proc/sys/net/ipv4/ip_local_port_range", "w", encoding="ascii") as file:
         file.write("10000 65000")
+    return None

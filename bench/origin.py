@@ -2,6 +2,7 @@
 import os
 import subprocess
 
+from isolation import isolate
 from processes import Failure, Server, accepts, fill, free_port, tail, write
 
 HOST = "origin.bench.test"
@@ -26,6 +27,13 @@ class Origin(Server):
         except BaseException:
             self.stop()
             raise
+
+
+def open_site(work):
+    """Makes the certificates and starts the origin, in a network of our own where there can be one. Returns it, and None or why there is none."""
+    make_certificates(work)
+    problem = isolate(write(f"{work}/hosts", f"127.0.0.1 localhost {HOST}\n"))
+    return Origin(work, is_isolated=problem is None), problem
 
 
 def openssl(*arguments):

@@ -44,11 +44,15 @@ def figures(results):
                 parts.append(f"![{title}](performance/{name})")
             parts.append(markdown(lines))
     parts.append("### Who was measured")
-    parts.append(markdown([["peer", "", "what"]] + [[name, results.settings["peers"][name]["group"], results.settings["peers"][name]["what"]] for name in results.peers]))
+    parts.append(markdown([["peer", "", "what", "versions"], *(described(name, results.settings["peers"][name]) for name in results.peers)]))
     parts.append("; ".join(f"{kind}: {what}" for kind, what in KINDS.items()) + ".")
     if results.notes:
         parts.append("\n".join(f"- {note}" for note in results.notes))
     return "\n\n".join(parts)
+
+
+def described(name, peer):
+    return [name, peer["group"], peer["what"], ", ".join(f"{package} {version}" for package, version in peer["versions"].items())]
 
 
 def draw(results, group, title):

@@ -25,10 +25,12 @@ install_missing() {
     { apt-get update -qq && apt-get install -y -qq --no-install-recommends "${packages[@]}"; } >&2 || fail "apt-get could not install ${packages[*]}"
 }
 
-compile() { # compile NAME LIBRARY...
-    [ ! -x "$tools/$1" ] || [ "$here/$1.c" -nt "$tools/$1" ] || return 0
+compile() { # compile NAME LIBRARY...: of NAME.c, or of the folder NAME
+    local sources=("$here/$1.c")
+    [ ! -d "$here/$1" ] || sources=("$here/$1"/*.c)
+    if [ -x "$tools/$1" ] && [ -z "$(find "$here/$1"* -newer "$tools/$1")" ]; then return; fi
     mkdir -p "$tools"
-    gcc -O2 -std=gnu17 -Wall -Wextra -Werror -o "$tools/$1" "$here/$1.c" "${@:2}" || fail "$1.c does not compile"
+    gcc -O2 -std=gnu17 -Wall -Wextra -Werror -o "$tools/$1" "${sources[@]}" "${@:2}" || fail "$1 does not compile"
 }
 
 install_missing

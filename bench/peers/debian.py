@@ -35,6 +35,11 @@ class SquidBump(Peer):
     needs = ("squid-openssl",)
     speaks_h2 = False
 
+    @classmethod
+    def versions(cls):
+        with open(f"{SQUID}/version", encoding="ascii") as file:
+            return {**super().versions(), "squid-openssl": file.read().strip()}
+
     def start(self):
         self.port = self.link(self.start_squid("proxy"))
         self.ca = f"{self.site.work}/mitm-ec.pem"

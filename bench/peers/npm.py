@@ -1,6 +1,8 @@
 """Peers that are packages of npm, and those written here in Node.js."""
+import json
 import os
 import shutil
+import subprocess
 
 from origin import HEADER, KEY
 from peers.peer import Peer
@@ -14,6 +16,15 @@ class NodePeer(Peer):
     """What runs under Node.js."""
 
     needs = ("npm",)
+    modules = ()
+
+    @classmethod
+    def versions(cls):
+        found = super().versions() | {"Node.js": subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout.strip()}
+        for module in cls.modules:
+            with open(f"{MODULES}/{module}/package.json", encoding="utf-8") as file:
+                found[module] = json.load(file)["version"]
+        return found
 
     def add_node(self, side, port, script, *arguments):
         self.add(side, [shutil.which("node"), os.path.join(SOURCES, script), port, *arguments], port, NODE_PATH=MODULES, NODE_EXTRA_CA_CERTS=f"{self.site.work}/ca.pem",
@@ -24,6 +35,7 @@ class NodePairWss(NodePeer):
     """A relay and a gateway in Node.js, written the obvious way with `ws` and node-forge."""
 
     name, group, what = "node-pair", "C", "relay and gateway written the obvious way for Node.js (ws, node-forge), wss between them: interception, injected header"
+    modules = ("ws", "node-forge")
     speaks_h2 = False
     is_tls = True
 
@@ -46,6 +58,7 @@ class Mockttp(NodePeer):
     """As HTTP Toolkit uses it."""
 
     name, group, what = "mockttp", "M", "mockttp (Node.js), passing through, injecting a header"
+    modules = ("mockttp",)
 
     def start(self):
         port = free_port()
@@ -57,6 +70,7 @@ class HttpMitmProxy(NodePeer):
     """It makes a CA of its own, and listens on one port more for each host."""
 
     name, group, what = "http-mitm-proxy", "M", "http-mitm-proxy (Node.js), injecting a header"
+    modules = ("http-mitm-proxy",)
     speaks_h2 = False
 
     def start(self):
@@ -69,7 +83,7 @@ class Websockify(NodePeer):
     """Debian's websockify before the origin, and a client of `ws` that sends it what comes."""
 
     name, group, what = "websockify", "T", "websockify (Python), ws, to this one host; the near half is a client of ws (Node.js)"
-    needs = ("websockify", "npm")
+    needs, modules = ("websockify", "npm"), ("ws",)
     injects, is_proxy = False, False
 
     def start(self):

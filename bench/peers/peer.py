@@ -1,5 +1,6 @@
 """What all peers have in common."""
 import os
+import subprocess
 
 from origin import HEADER, HOST, KEY
 from processes import Server, TOOLS, free_port
@@ -39,6 +40,16 @@ class Peer:
     def start(self):
         """Starts the processes, the far one first, and sets `port`."""
         raise NotImplementedError
+
+    @classmethod
+    def versions(cls):
+        """Of the packages that it is made of: name and version."""
+        found = {}
+        for package in cls.needs:
+            done = subprocess.run(["dpkg-query", "-W", "-f", "${Version}", package], capture_output=True, text=True, check=False)
+            if done.returncode == 0 and package != "npm":
+                found[package] = done.stdout
+        return found
 
     def add(self, side, command, port, **environment):
         server = Server(f"{self.name}, {side}", command, f"{self.directory}/{side}.log", port=port, cwd=self.directory, **environment)

@@ -27,7 +27,8 @@ unpack_squid() {
     install_package squid squid || return
     say "unpacking squid-openssl"
     mkdir -p "$tools/squid-openssl.new"
-    (cd "$tools/squid-openssl.new" && apt download squid-openssl && dpkg-deb -x squid-openssl_*.deb . && rm squid-openssl_*.deb) || return
+    (cd "$tools/squid-openssl.new" && apt download squid-openssl && dpkg-deb -x squid-openssl_*.deb . &&
+        dpkg-deb -f squid-openssl_*.deb Version >version && rm squid-openssl_*.deb) || return
     mv "$tools/squid-openssl.new" "$tools/squid-openssl"
 }
 
