@@ -86,7 +86,7 @@ class Rows:
         seconds = ("--seconds", self.sizes.seconds)
         return {
             "download": lambda peer: self.load(peer, "download", "/payload", "--payload", f"{self.work}/www/payload"),
-            "upload": self.upload,
+            "upload": lambda peer: self.upload(peer, "payload"),
             "sequential": lambda peer: self.load(peer, "connect", "/small", *seconds),
             "parallel": lambda peer: self.load(peer, "connect", "/small", "--parallel", 32, *seconds),
             "keepalive-1": lambda peer: self.load(peer, "keepalive", "/small", *seconds),
@@ -94,22 +94,22 @@ class Rows:
             "h2": lambda peer: self.load(peer, "h2", "/small", "--parallel", 4, "--streams", 8, *seconds),
         }.get(row, lambda peer: self.load(peer, "connect", "/small", *seconds))
 
-    def upload(self, peer):
-        received = f"{self.work}/www/sink/upload"
+    def upload(self, peer, name):
+        sent, received = f"{self.work}/www/{name}", f"{self.work}/www/sink/upload"
         if os.path.exists(received):
             os.remove(received)
-        figures = self.load(peer, "upload", "/sink/upload", "--payload", f"{self.work}/www/payload")
-        if (size := os.path.getsize(received)) != self.sizes.payload_mib * MIB:
-            raise self.failed(peer, "upload", f"the origin has {size} bytes, expected {self.sizes.payload_mib * MIB}")
+        figures = self.load(peer, "upload", "/sink/upload", "--payload", sent)
+        if (size := os.path.getsize(received)) != os.path.getsize(sent):
+            raise self.failed(peer, "upload", f"the origin has {size} bytes, expected {os.path.getsize(sent)}")
         return figures
 
     def warm_up(self, peer, rows):
         """What is compiled and cached at first use is not what these rows are about. Bytes are compared here, where no clock runs."""
         seconds = ("--seconds", self.sizes.warm_up_seconds)
         if {"download", "upload"} & set(rows):
-            self.load(peer, "download", "/payload", "--payload", f"{self.work}/www/payload", "--verify")
-            self.upload(peer)
-            if not filecmp.cmp(f"{self.work}/www/payload", f"{self.work}/www/sink/upload", shallow=False):
+            self.load(peer, "download", "/warm-up", "--payload", f"{self.work}/www/warm-up", "--verify")
+            self.upload(peer, "warm-up")
+            if not filecmp.cmp(f"{self.work}/www/warm-up", f"{self.work}/www/sink/upload", shallow=False):
                 raise self.failed(peer, "upload", "the origin received other bytes than were sent")
         self.load(peer, "connect", "/small", "--parallel", 8, *seconds)
         self.load(peer, "keepalive", "/small", "--parallel", 8, *seconds)
