@@ -1,13 +1,11 @@
-using System.Diagnostics;
 using System.Net;
 using System.Reflection;
 using System.Runtime.InteropServices;
-using System.Security.Cryptography.X509Certificates;
-using System.Text;
 using Fairlead.Gateway.Audit;
 using Fairlead.Gateway.Configuration;
 using Fairlead.Gateway.Interception;
 using Fairlead.Gateway.Sessions;
+using Fairlead.Gateway.Sinks;
 using Fairlead.Gateway.Telemetry;
 using Fairlead.Gateway.Tunnels;
 using Fairlead.Gateway.Upstream;
@@ -16,7 +14,6 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http.Features;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 [assembly: System.Runtime.Versioning.SupportedOSPlatform("linux")]
 
@@ -30,16 +27,10 @@ internal sealed class GatewayApp : IAsyncDisposable
 {
     private const int PrSetDumpable = 4;
     private const long MaxAdminBodyBytes = 64 * 1024;
-    // Decoded. A head of HTTP/2 may be a thousandth of this on the wire, and a connection has a hundred at once.
-    private const int LargestHeadBytes = 64 * 1024;
-
-    // A head that takes longer is sent to hold a connection.
-    private static readonly TimeSpan HeadTimeout = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(10);
-
     private readonly WebApplication _outer;
     private readonly WebApplication _inner;
     private readonly AuditLog _audit;
+    private readonly SinkSet _sinks;
     private readonly UpstreamClients _clients;
     private readonly CertificateAuthorities _authorities;
     private readonly CancellationTokenSource _stopping = new();
@@ -54,9 +45,9 @@ internal sealed class GatewayApp : IAsyncDisposable
     private WebApplication? _adminServer;
 
     private GatewayApp(
-        WebApplication outer, WebApplication inner, AuditLog audit, UpstreamClients clients, CertificateAuthorities authorities, SessionRegistry sessions, GatewayMetrics metrics, Traces? traces, GatewayOptions options, ILogger logger)
+        WebApplication outer, WebApplication inner, AuditLog audit, SinkSet sinks, UpstreamClients clients, CertificateAuthorities authorities, SessionRegistry sessions, GatewayMetrics metrics, Traces? traces, GatewayOptions options, ILogger logger)
     {
-        (_outer, _inner, _audit, _clients, _authorities, _sessions, _metrics, _traces, _started, _inForce, _logger) = (outer, inner, audit, clients, authorities, sessions, metrics, traces, options, options, logger);
+        (_outer, _inner, _audit, _sinks, _clients, _authorities, _sessions, _metrics, _traces, _started, _inForce, _logger) = (outer, inner, audit, sinks, clients, authorities, sessions, metrics, traces, options, options, logger);
         GatewayGauges.AddTo(metrics, Health, audit, sessions, authorities, traces, () => Volatile.Read(ref _inForce));
         _watching = authorities.WatchAsync(_stopping.Token);
     }
@@ -80,14 +71,15 @@ internal sealed class GatewayApp : IAsyncDisposable
     public static async Task<GatewayApp> StartAsync(GatewayOptions options, LogLevel logLevel, CancellationToken cancellationToken)
     {
         var time = TimeProvider.System;
-        var outerBuilder = NewBuilder(logLevel);
-        var innerBuilder = NewBuilder(logLevel);
+        var outerBuilder = GatewayServers.NewBuilder(logLevel);
+        var innerBuilder = GatewayServers.NewBuilder(logLevel);
         var listener = new TunnelListener();
-        using var startLog = LoggerFactory.Create(logging => ConfigureLogging(logging, logLevel));
+        using var startLog = LoggerFactory.Create(logging => GatewayServers.ConfigureLogging(logging, logLevel));
         var logger = startLog.CreateLogger<GatewayApp>();
         KeepMemoryPrivate(logger);
         var authorities = OpenAuthorities(options.Ca, time, startLog.CreateLogger<CertificateAuthorities>());
-        var audit = AuditLog.Open(options.Audit, time, startLog.CreateLogger<AuditLog>());
+        var sinks = new SinkSet(options.Sinks, time);
+        var audit = AuditLog.Open(options.Audit, time, startLog.CreateLogger<AuditLog>(), sinks.Progress);
         var own = new OwnListeners();
         if (options.Listen.EndPoint.Port != 0) own.Add(options.Listen.EndPoint.Port);
         var dialer = new UpstreamDialer(options.Upstream, own, time);
@@ -95,11 +87,11 @@ internal sealed class GatewayApp : IAsyncDisposable
 
         var metrics = new GatewayMetrics();
         var traces = options.Traces is { } collector ? new Traces(collector, Version, problem => TellOfTraces(logger, collector, problem)) : null;
-        var inner = BuildInner(innerBuilder, listener, new TlsInterception(new LeafCertificates(authorities, time, startLog.CreateLogger<LeafCertificates>()), time));
+        var inner = GatewayServers.BuildInner(innerBuilder, listener, new TlsInterception(new LeafCertificates(authorities, time, startLog.CreateLogger<LeafCertificates>()), time));
         var handler = new RequestHandler(new Forwarder(clients, options.Upstream), audit, metrics, traces, time, inner.Services.GetRequiredService<ILogger<RequestHandler>>());
         inner.Run(handler.HandleAsync);
 
-        var outer = BuildServer(outerBuilder, options.Listen, maxBodyBytes: 0);
+        var outer = GatewayServers.Build(outerBuilder, options.Listen, maxBodyBytes: 0);
         var appLogger = outer.Services.GetRequiredService<ILogger<GatewayApp>>();
         var sessions = new SessionRegistry(options.SessionSet, time);
         sessions.Ended = (id, why) =>
@@ -112,9 +104,10 @@ internal sealed class GatewayApp : IAsyncDisposable
         var caEndpoint = new CaEndpoint(authorities, sessions, logger);
         outer.Run(context => RouteAsync(context, options.Listen.PathPrefix, endpoint, caEndpoint));
 
-        var app = new GatewayApp(outer, inner, audit, clients, authorities, sessions, metrics, traces, options, outer.Services.GetRequiredService<ILogger<GatewayApp>>());
+        var app = new GatewayApp(outer, inner, audit, sinks, clients, authorities, sessions, metrics, traces, options, outer.Services.GetRequiredService<ILogger<GatewayApp>>());
         try
         {
+            sinks.Start(options.Audit.File, audit.ChainId, outer.Services.GetRequiredService<ILogger<SinkSet>>());
             await inner.StartAsync(cancellationToken);
             await outer.StartAsync(cancellationToken);
             app.Address = AddressOf(outer) + options.Listen.PathPrefix;
@@ -165,6 +158,8 @@ internal sealed class GatewayApp : IAsyncDisposable
         _traces?.Dispose();
         _metrics.Dispose();
         _audit.Dispose();
+        // Behind the audit's last line, which is theirs, too.
+        await _sinks.DisposeAsync();
         await _stopping.CancelAsync();
         await _watching;
         _stopping.Dispose();
@@ -172,7 +167,7 @@ internal sealed class GatewayApp : IAsyncDisposable
 
     private async Task StartAdminAsync(GatewayOptions options, GatewayOptions.AdminOptions admin, TimeProvider time, LogLevel logLevel, CancellationToken cancellationToken)
     {
-        _adminServer = BuildServer(NewBuilder(logLevel), admin.Listen, MaxAdminBodyBytes);
+        _adminServer = GatewayServers.Build(GatewayServers.NewBuilder(logLevel), admin.Listen, MaxAdminBodyBytes);
         _admin = new AdminEndpoint(_sessions, _audit, Health, _metrics, time, _logger);
         _admin.Apply(options, Address);
         _adminServer.Run(_admin.HandleAsync);
@@ -211,84 +206,6 @@ internal sealed class GatewayApp : IAsyncDisposable
         }
     }
 
-    // The empty builder: no appsettings.json, no ASPNETCORE_ variables, nothing that opens a listener or changes a limit behind the operator's back.
-    private static WebApplicationBuilder NewBuilder(LogLevel logLevel)
-    {
-        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        ConfigureLogging(builder.Logging, logLevel);
-        builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = ShutdownTimeout);
-        builder.Services.AddSingleton<IMemoryPoolFactory<byte>>(LargeBlockPool.Instance);
-        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration();
-        return builder;
-    }
-
-    private static void ConfigureLogging(ILoggingBuilder logging, LogLevel logLevel)
-    {
-        logging.SetMinimumLevel(LogLevel.Warning).AddFilter("Fairlead", logLevel);
-        // A workload that breaks HTTP or TLS is the audit's business, not the operator's log.
-        // What a request of ours throws unforeseen, RequestHandler logs.
-        logging.AddFilter("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Critical);
-        // It has a critical line for every frame behind one that was too many.
-        logging.AddFilter("Microsoft.AspNetCore.Server.Kestrel.Http2", LogLevel.None);
-        // A start that fails is told once, by Program.
-        logging.AddFilter("Microsoft.Extensions.Hosting", LogLevel.None);
-        logging.AddSimpleConsole(o =>
-        {
-            o.SingleLine = true;
-            o.UseUtcTimestamp = true;
-            o.TimestampFormat = "yyyy-MM-dd'T'HH:mm:ss.fff'Z' ";
-        });
-        logging.Services.Configure<Microsoft.Extensions.Logging.Console.ConsoleLoggerOptions>(o => o.LogToStandardErrorThreshold = LogLevel.Trace);
-    }
-
-    private static WebApplication BuildServer(WebApplicationBuilder builder, GatewayOptions.ListenOptions listen, long maxBodyBytes)
-    {
-        builder.WebHost.ConfigureKestrel(kestrel =>
-        {
-            kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxRequestBodySize = maxBodyBytes;
-            kestrel.Limits.RequestHeadersTimeout = HeadTimeout;
-            // A relay asks once and goes, or upgrades.
-            kestrel.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(15);
-            kestrel.Listen(listen.EndPoint, options =>
-            {
-                options.Protocols = HttpProtocols.Http1;
-                if (listen.IsHttps) options.UseHttps(LoadCertificate(listen));
-            });
-        });
-        return builder.Build();
-    }
-
-    private static WebApplication BuildInner(WebApplicationBuilder builder, TunnelListener listener, TlsInterception interception)
-    {
-        builder.Services.AddSingleton<IConnectionListenerFactory>(listener);
-        builder.WebHost.ConfigureKestrel(kestrel =>
-        {
-            // The upstream's limits are the upstream's; ours are those that keep the gateway standing.
-            kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxRequestBodySize = null;
-            kestrel.Limits.MinRequestBodyDataRate = null;
-            kestrel.Limits.MinResponseDataRate = null;
-            kestrel.Limits.MaxRequestLineSize = 64 * 1024;
-            kestrel.Limits.MaxRequestHeadersTotalSize = LargestHeadBytes;
-            kestrel.Limits.MaxRequestHeaderCount = 200;
-            kestrel.Limits.RequestHeadersTimeout = HeadTimeout;
-            kestrel.Limits.Http2.MaxRequestHeaderFieldSize = 64 * 1024;
-            // A peer that is gone without a word holds its streams until it misses a ping. One that is there may be silent for hours.
-            kestrel.Limits.Http2.KeepAlivePingDelay = TimeSpan.FromSeconds(60);
-            kestrel.Limits.Http2.KeepAlivePingTimeout = TimeSpan.FromSeconds(60);
-            kestrel.Limits.Http2.InitialConnectionWindowSize = 4 * 1024 * 1024;
-            kestrel.Limits.Http2.InitialStreamWindowSize = 1024 * 1024;
-            // Header values are bytes to us: Latin-1 carries each of them through unchanged. (Targets must be ASCII: RequestTarget.)
-            kestrel.RequestHeaderEncodingSelector = _ => Encoding.Latin1;
-            kestrel.ResponseHeaderEncodingSelector = _ => Encoding.Latin1;
-            kestrel.Listen(TunnelEndPoint.Instance, interception.Use);
-        });
-        var app = builder.Build();
-        MalformedRequests.Watch(app.Services.GetRequiredService<DiagnosticListener>());
-        return app;
-    }
-
     private static CertificateAuthorities OpenAuthorities(CaOptions options, TimeProvider time, ILogger logger)
     {
         try
@@ -298,18 +215,6 @@ internal sealed class GatewayApp : IAsyncDisposable
         catch (System.Security.Cryptography.CryptographicException e)
         {
             throw new InvalidDataException($"the CA's certificate cannot be used: {e.Message}", e);
-        }
-    }
-
-    private static X509Certificate2 LoadCertificate(GatewayOptions.ListenOptions listen)
-    {
-        try
-        {
-            return X509Certificate2.CreateFromPemFile(listen.CertificateFile!, listen.KeyFile);
-        }
-        catch (System.Security.Cryptography.CryptographicException e)
-        {
-            throw new InvalidDataException($"expected a certificate in {listen.CertificateFile} and its key in {listen.KeyFile}: {e.Message}", e);
         }
     }
 

@@ -12,6 +12,7 @@ internal static class SecretsSection
     private static readonly SecretOrigin[] Origins =
     [
         ExecOrigin.Origin,
+        AwsSecretsManagerOrigin.Origin,
     ];
 
     public static Dictionary<string, ISecret> Read(ConfigNode node, ConfigContext context)

@@ -8,6 +8,9 @@ internal interface ISecret
     /// <summary>The value, where it never changes while the configuration is in force; else null.</summary>
     Secret? Constant { get; }
 
+    /// <summary>The values that an upstream may have got, of those still known: what it would be now, and what it was before.</summary>
+    IReadOnlyList<Secret> Held => Constant is { } constant ? [constant] : [];
+
     /// <summary>The value to use now. Takes no time while there is a fresh one.</summary>
     /// <exception cref="CredentialException">There is none.</exception>
     ValueTask<Secret> GetAsync(CancellationToken cancellationToken);

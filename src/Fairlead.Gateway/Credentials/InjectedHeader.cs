@@ -22,14 +22,20 @@ internal sealed class InjectedHeader
     /// <summary>True when its value is the same for every request.</summary>
     public bool IsConstant => _value.IsConstant;
 
+    /// <summary>Why a credential cannot set a header of this name; null when it can.</summary>
+    public static string? ProblemOf(string name)
+    {
+        if (name.Length == 0 || !name.All(c => char.IsAsciiLetterOrDigit(c) || "!#$%&'*+-.^_`|~".Contains(c, StringComparison.Ordinal)))
+            return $"'{HostPort.Printable(name)}' is not the name of a header";
+        return Forbidden.Contains(name) ? $"'{name}' frames or describes the message, or belongs to one hop; a credential cannot set it" : null;
+    }
+
     /// <summary>Makes a header from a template such as <c>Token {github}</c>, in which <c>{name}</c> stands for a secret.</summary>
     /// <returns>Null, or what is wrong with it.</returns>
     public static string? TryCreate(string name, string template, IReadOnlyDictionary<string, ISecret> secrets, out InjectedHeader? header, Func<string, string>? encode = null)
     {
         header = null;
-        if (name.Length == 0 || !name.All(c => char.IsAsciiLetterOrDigit(c) || "!#$%&'*+-.^_`|~".Contains(c, StringComparison.Ordinal)))
-            return $"'{HostPort.Printable(name)}' is not the name of a header";
-        if (Forbidden.Contains(name)) return $"'{name}' frames or describes the message, or belongs to one hop; a credential cannot set it";
+        if (ProblemOf(name) is { } oddName) return oddName;
         if (SecretText.TryParse(name, template, secrets, out var value, encode) is { } problem) return problem;
         header = new InjectedHeader(name, value!);
         return null;
@@ -40,6 +46,9 @@ internal sealed class InjectedHeader
 
     /// <summary>The one secret in its value; null where there are several.</summary>
     public ISecret? OnlySecret() => _value.OnlySecret;
+
+    /// <summary>The secrets in its value.</summary>
+    public IEnumerable<ISecret> Secrets => _value.Secrets;
 
     /// <summary>The header as it is now.</summary>
     /// <exception cref="CredentialException">A secret of it cannot be had.</exception>
