@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""./dev bench: our whole path beside direct TLS to the same origin, in interleaved rounds of one run. README.md says what each row is."""
+"""./dev bench: our whole path beside direct TLS to the same origin, and beside what else there is, in interleaved rounds of one run. README.md says what each row is."""
 import argparse
-import filecmp
-import json
+import contextlib
+import itertools
 import os
 import shutil
 import signal
@@ -10,201 +10,140 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 
-import report
-from servers import HOST, KEY, TICKS_PER_SECOND, Failure, Origin, Pair, tail, write
+sys.dont_write_bytecode = True
+import page  # noqa: E402
+import report  # noqa: E402
+from origin import open_site  # noqa: E402
+from peers import FIELD, OURS, Direct  # noqa: E402
+from peers.fairlead import RELAYS, Fairlead  # noqa: E402
+from peers.peer import Site  # noqa: E402
+from processes import HERE, TOOLS, Failure, write  # noqa: E402
+from rows import GROUPS, MIB, ROWS, Rows  # noqa: E402
 
-CLIENT_LIMIT = 120.0
-MIB = 1024 * 1024
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is done in one round."""
+
+    rounds: int
+    payload_mib: int
+    seconds: float
+    warm_up_seconds: float
+    idle_tunnels: int
+    rest_seconds: float
+    rows: tuple
 
 
-class Bench:
-    """One run: the origin, the settings, and what was measured."""
+SHORT = Sizes(3, 256, 1.5, 1.0, 500, 2.0, tuple(row for row in ROWS if row != "rtt-80"))
+FULL = Sizes(5, 512, 2.5, 1.0, 1000, 2.0, tuple(ROWS))
+QUICK = Sizes(1, 16, 0.4, 0.3, 50, 0.3, tuple(ROWS))
 
-    def __init__(self, client, work, quick):
-        self.client, self.work = client, work
-        self.payload_mib = 16 if quick else 256
-        self.seconds = 0.4 if quick else 2.0
-        self.warm_up_seconds = 0.3 if quick else 1.0
-        self.idle_tunnels = 50 if quick else 500
-        self.measured = []
-        self.notes = []
-        self.origin = None
 
-    # ---- the load client ----
+class Run:
+    """The rounds."""
 
-    def command(self, pair, mode, path, *options):
-        common = ["--host", HOST, "--path", path, *map(str, options)]
-        if pair is None:
-            return [self.client, mode, "--to", f"127.0.0.1:{self.origin.port}", "--ca", f"{self.work}/ca.pem", "--header", f"X-Api-Key: {KEY}", *common]
-        return [self.client, mode, "--to", pair.proxy, "--connect", f"{HOST}:443", "--ca", f"{pair.directory}/bundle.pem", *common]
-
-    def load(self, pair, mode, path, *options):
-        """Runs the client to its end and returns its figures."""
-        try:
-            done = subprocess.run(self.command(pair, mode, path, *options), capture_output=True, text=True, timeout=CLIENT_LIMIT, check=False)
-        except subprocess.TimeoutExpired:
-            raise self.failed(pair, mode, f"the load client did not end within {CLIENT_LIMIT:.0f} s") from None
-        if done.returncode:
-            raise self.failed(pair, mode, done.stderr.strip())
-        figures = json.loads(done.stdout)
-        if pair:
-            pair.requests += figures["requests"]
-        return figures
-
-    def failed(self, pair, mode, why):
-        where = f"over {pair.scheme}" if pair else "directly"
-        logs = "".join(f"\n-- log of {server.name}\n{tail(server.log)}" for server in pair.servers().values()) if pair else ""
-        return Failure(f"{mode} {where} failed: {why}{logs}")
-
-    # ---- what is around a measurement ----
-
-    def settle(self, pair):
-        """Waits until what was measured has nothing left to do, so that its CPU counts and the next step starts quiet."""
-        servers = [self.origin, *(pair.servers().values() if pair else [])]
-        limit = time.monotonic() + 3
-        while time.monotonic() < limit:
-            before = sum(server.cpu() for server in servers)
-            time.sleep(0.1)
-            if sum(server.cpu() for server in servers) - before <= 0.01:
-                return
-
-    def measure(self, round_number, row, pair, action):
-        """Runs action() and records its figures with the CPU that each process used and what the rest of the machine did meanwhile."""
-        servers = {"origin": self.origin, **(pair.servers() if pair else {})}
-        self.settle(pair)
-        before = {name: server.cpu() for name, server in servers.items()}
-        machine, started = busy_seconds(), time.monotonic()
-        figures = action()
-        took = time.monotonic() - started
-        machine = busy_seconds() - machine
-        at_end = {name: server.cpu() for name, server in servers.items()}
-        self.settle(pair)
-        figures["cpu"] = {name: round(server.cpu() - before[name], 3) for name, server in servers.items()}
-        ours = sum(at_end[name] - before[name] for name in servers) + figures.get("client_cpu", 0)
-        figures["other_cores"] = round(max(0.0, machine - ours) / took, 3)
-        self.measured.append({"round": round_number, "row": row, "path": pair.scheme if pair else "direct", **figures})
-
-    # ---- the rows ----
-
-    def download(self, pair):
-        return self.load(pair, "download", "/payload", "--payload", f"{self.work}/www/payload")
-
-    def upload(self, pair):
-        received = f"{self.work}/www/sink/upload"
-        if os.path.exists(received):
-            os.remove(received)
-        figures = self.load(pair, "upload", "/sink/upload", "--payload", f"{self.work}/www/payload")
-        if (size := os.path.getsize(received)) != self.payload_mib * MIB:
-            raise self.failed(pair, "upload", f"the origin has {size} bytes, expected {self.payload_mib * MIB}")
-        return figures
-
-    def measure_idle(self, round_number, pair):
-        """Memory of each process before and after many tunnels were opened, and whether it gives the tunnels' descriptors back."""
-        servers = pair.servers()
-        self.settle(pair)
-        before = {name: server.memory() for name, server in servers.items()}
-        files_before = {name: server.descriptors() for name, server in servers.items()}
-        command = self.command(pair, "idle", "/small", "--count", self.idle_tunnels)
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as holder:
-            line = holder.stdout.readline()
-            time.sleep(2)
-            after = {name: server.memory() for name, server in servers.items()}
-            files_held = {name: server.descriptors() for name, server in servers.items()}
-            try:
-                _, errors = holder.communicate(timeout=CLIENT_LIMIT)
-            except subprocess.TimeoutExpired:
-                holder.kill()
-                raise self.failed(pair, "idle", "the tunnels did not answer after they had been idle") from None
-        if holder.returncode or not line:
-            raise self.failed(pair, "idle", errors.strip())
-        pair.requests += json.loads(line)["requests"]
-        per_tunnel = {
-            name: {kind: (after[name][kind] - before[name][kind]) / self.idle_tunnels if after[name][kind] is not None else None for kind in ("rss", "pss")}
-            for name in servers
-        }
-        files_left = self.descriptors_left(servers, files_before)
-        self.measured.append({
-            "round": round_number, "row": "idle", "path": pair.scheme, "tunnels": self.idle_tunnels, "kib_per_tunnel": per_tunnel, "kib_before": before,
-            "kib_after": after, "descriptors": {"before": files_before, "held": files_held, "left": files_left},
-        })
-
-    def descriptors_left(self, servers, before):
-        """Descriptors once the tunnels are closed; a note is made when far more than before stay for 10 s."""
-        limit = time.monotonic() + 10
-        while True:
-            left = {name: server.descriptors() for name, server in servers.items()}
-            # Connections to the origin are kept for later requests, so a few more than before are in order.
-            held = [name for name in servers if left[name] is not None and left[name] > before[name] + 16]
-            if not held:
-                return left
-            if time.monotonic() > limit:
-                self.notes += [f"{servers[name].name} keeps {left[name] - before[name]} descriptors of {self.idle_tunnels} closed tunnels" for name in held]
-                return left
-            time.sleep(0.1)
-
-    # ---- one round ----
-
-    def warm_up(self, pair):
-        """What is compiled and cached at first use is not what a row is about. Bytes are compared here, where no clock runs."""
-        self.load(pair, "download", "/payload", "--payload", f"{self.work}/www/payload", "--verify")
-        self.upload(pair)
-        if not filecmp.cmp(f"{self.work}/www/payload", f"{self.work}/www/sink/upload", shallow=False):
-            raise self.failed(pair, "upload", "the origin received other bytes than were sent")
-        self.load(pair, "connect", "/small", "--parallel", 8, "--seconds", self.warm_up_seconds)
-        self.load(pair, "keepalive", "/small", "--parallel", 8, "--seconds", self.warm_up_seconds)
+    def __init__(self, site, sizes, peers):
+        self.site, self.sizes, self.peers = site, sizes, peers
+        self.rows = Rows(site.work, sizes)
+        self.starts = itertools.count()
+        # A peer of others that failed is left out from then on.
+        self.failed = {}
 
     def round(self, number):
-        pairs = []
+        # Each round begins with another peer, so that none is always first; the yardstick always is.
+        turn = number % len(self.peers) if self.peers else 0
+        order = self.peers[turn:] + self.peers[:turn]
+        distances = [row for row in self.sizes.rows if row in GROUPS["distance"]]
+        turns = [row for row in self.sizes.rows if row not in ("start", "idle", *distances)]
+        self.fresh_rows({"round": number, "pass": 0}, self.left(order))
+        if turns:
+            self.near_rows(number, self.left(order), turns)
+        for row in distances:
+            self.distance_row(number, self.left(order), row)
+
+    def left(self, order):
+        return [kind for kind in order if kind.name not in self.failed]
+
+    def fresh_rows(self, where, order):
+        """Each peer alone, as PSS divides what is shared among all that run; and in processes that did nothing before, since other rows leave their garbage."""
+        for kind in order if {"start", "idle"} & set(self.sizes.rows) else []:
+            with self.forgiving(kind), contextlib.ExitStack() as around:
+                peer = self.start(around, kind)
+                if "start" in self.sizes.rows:
+                    self.rows.measure_start(where, peer)
+                if "idle" in self.sizes.rows:
+                    self.rows.measure_idle(where, peer)
+
+    def near_rows(self, number, order, turns):
+        with contextlib.ExitStack() as around:
+            direct, peers = self.start(around, Direct), []
+            self.rows.warm_up(direct, turns)
+            for kind in order:
+                with self.forgiving(kind):
+                    peers.append(self.start(around, kind))
+                    self.rows.warm_up(peers[-1], turns)
+            for row in turns:
+                self.take_turns(number, row, direct, peers)
+
+    def distance_row(self, number, order, row):
+        with contextlib.ExitStack() as around:
+            rtt_ms = int(row.removeprefix("rtt-"))
+            direct, peers = self.start(around, Direct, rtt_ms), []
+            for kind in order:
+                with self.forgiving(kind):
+                    peers.append(self.start(around, kind, rtt_ms))
+                    self.rows.warm_up(peers[-1], [row])
+            self.take_turns(number, row, direct, peers)
+        # TCP, TLS 1.3 and the request want a round trip each. Less than three says that it is not the distance that was measured.
+        for figures in self.rows.measured:
+            if figures["row"] == row and figures["peer"] == "direct" and figures["p50_ms"] < 3 * rtt_ms:
+                raise Failure(f"{row}: direct TLS took {figures['p50_ms']:.1f} ms, expected {3 * rtt_ms} at least: the link does not delay")
+
+    def take_turns(self, number, row, direct, peers):
+        """Direct TLS, all peers, and direct TLS again: what it differs from itself is the noise of the row."""
+        action = self.rows.action(row)
+        self.rows.measure({"round": number, "pass": 0}, row, direct, lambda: action(direct))
+        for peer in peers:
+            if peer.name not in self.failed and (row != "h2" or peer.speaks_h2):
+                with self.forgiving(type(peer)):
+                    self.rows.measure({"round": number, "pass": 0}, row, peer, lambda peer=peer: action(peer))
+        self.rows.measure({"round": number, "pass": 1}, row, direct, lambda: action(direct))
+
+    def start(self, around, kind, rtt_ms=0):
+        """Starts a peer that ends with `around`."""
+        peer = kind(self.site, f"{self.site.work}/{kind.name}-{next(self.starts)}", rtt_ms)
+        around.push(lambda error, *_: self.end(peer, failed=error is not None))
+        return peer
+
+    def end(self, peer, failed):
+        problems = peer.stop()
+        if not failed and peer.name not in self.failed:
+            self.rows.notes += (problems if peer.is_ours else []) + peer.verify_end()
+        shutil.rmtree(peer.directory, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def forgiving(self, kind):
+        """What others' programs fail at is a note; ours have to succeed."""
         try:
-            for scheme in ("ws", "wss"):
-                pairs.append(Pair(scheme, self.work, f"{self.work}/{scheme}-{number}", self.origin.port))
-            for pair in pairs:
-                # In fresh processes: what earlier rows left in the heap would hide what a tunnel takes.
-                self.load(pair, "connect", "/small", "--seconds", self.warm_up_seconds)
-                self.measure_idle(number, pair)
-            paths = [None, *pairs]
-            for path in paths:
-                self.warm_up(path)
-            rows = {
-                "download": self.download,
-                "upload": self.upload,
-                "sequential": lambda pair: self.load(pair, "connect", "/small", "--seconds", self.seconds),
-                "parallel": lambda pair: self.load(pair, "connect", "/small", "--parallel", 32, "--seconds", self.seconds),
-                "keepalive-1": lambda pair: self.load(pair, "keepalive", "/small", "--seconds", self.seconds),
-                "keepalive-32": lambda pair: self.load(pair, "keepalive", "/small", "--parallel", 32, "--seconds", self.seconds),
-            }
-            for row, action in rows.items():
-                # Each round begins with another path, so that none is always first.
-                for path in paths[number % 3:] + paths[:number % 3]:
-                    self.measure(number, row, path, lambda path=path, action=action: action(path))
-        except BaseException:
-            for pair in pairs:
-                pair.stop()
-            raise
-        for pair in pairs:
-            self.end(pair)
-
-    def end(self, pair):
-        self.notes += pair.stop()
-        self.notes += pair.complaints()[:3]
-        if (audited := pair.audited_requests()) != pair.requests:
-            raise Failure(f"the audit over {pair.scheme} holds {audited} requests, but {pair.requests} were made")
-        shutil.rmtree(pair.directory)
-
-
-def busy_seconds():
-    """CPU seconds that the machine has used for anything at all."""
-    with open("/proc/stat", encoding="ascii") as file:
-        user, nice, system, _, _, irq, softirq, steal = map(int, file.readline().split()[1:9])
-    return (user + nice + system + irq + softirq + steal) / TICKS_PER_SECOND
+            yield
+        except Failure as failure:
+            if kind.is_ours or kind is Direct:
+                raise
+            print(f"bench: {kind.name} is left out: {failure}", file=sys.stderr)
+            self.failed[kind.name] = str(failure).splitlines()[0]
+            self.rows.notes.append(f"{kind.name} is left out from here on: {self.failed[kind.name]}")
 
 
 def prepare_files(work, payload_mib):
+    os.chmod(work, 0o755)  # squid works as another user
     os.makedirs(f"{work}/www/sink")
-    with open(f"{work}/www/payload", "wb") as file:
-        for _ in range(payload_mib):
-            file.write(os.urandom(MIB))
+    with open(f"{work}/www/payload", "wb") as file, open(f"{work}/www/warm-up", "wb") as part:
+        for i in range(payload_mib):
+            file.write(block := os.urandom(MIB))
+            if i < 64:
+                part.write(block)
     write(f"{work}/www/small", "fairlead" * 128)
 
 
@@ -217,36 +156,88 @@ def choose_directory(payload_mib):
     return None
 
 
-def main():
-    parser = argparse.ArgumentParser(prog="./dev bench", description="Speed and memory beside direct TLS.")
-    parser.add_argument("--client", required=True, help=argparse.SUPPRESS)
-    parser.add_argument("--rounds", type=int, default=None, help="interleaved rounds (default: 3)")
-    parser.add_argument("--quick", action="store_true", help="one small round of some seconds, to see that everything works; its figures mean little")
+def names(text, known, what, parser):
+    chosen = [name.strip() for name in text.split(",") if name.strip()]
+    if unknown := [name for name in chosen if name not in known]:
+        parser.error(f"{what}: {', '.join(unknown)} not known; there are {', '.join(known)}")
+    return chosen
+
+
+def parse():
+    parser = argparse.ArgumentParser(
+        prog="./dev bench", description="Speed and memory beside direct TLS, as ratios of one run. bench/README.md says what the rows are and how to read them.",
+        epilog="Others: --start (the relay's start alone), --growth (many tunnels, sessions, rules, records), --micro (what one call costs); each has its own --help.")
+    parser.add_argument("--full", action="store_true", help="all peers, larger sizes, all rows, 5 rounds: more than an hour; writes docs/performance.md where the machine was quiet")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes, one round, to see that everything works; its figures mean little")
+    parser.add_argument("--only", metavar="NAMES", help="these peers, with commas; direct TLS is always measured: " + ", ".join(kind.name for kind in OURS + FIELD))
+    parser.add_argument("--rows", metavar="NAMES", help="these rows or groups of rows, with commas: " + ", ".join([*GROUPS, *(row for row in ROWS if row not in GROUPS)]))
+    parser.add_argument("--rounds", type=int, metavar="N", help="interleaved rounds (default: 3; --full: 5; --quick: 1)")
+    parser.add_argument("--relay", choices=RELAYS, default="aot", help="which build of the relay: compiled ahead of time (default), or managed")
+    parser.add_argument("--audit", metavar="DIR", default=TOOLS, help="where the audit is written, whose disk requests wait for (default: artifacts/bench); /dev/shm shows what is left without one")
+    parser.add_argument("--page", metavar="RESULTS", help="only writes docs/performance.md from a file of bench/results")
     arguments = parser.parse_args()
-    rounds = arguments.rounds if arguments.rounds is not None else 1 if arguments.quick else 3
-    if rounds < 1:
+    if arguments.rounds is not None and arguments.rounds < 1:
         parser.error("--rounds: expected 1 or more")
+    kinds = {kind.name: kind for kind in OURS + FIELD}
+    chosen = OURS + (FIELD if arguments.full else [])
+    if arguments.only is not None:
+        asked = names(arguments.only, kinds, "--only", parser)
+        chosen = [kind for kind in OURS + FIELD if kind.name in asked]
+    sizes = QUICK if arguments.quick else FULL if arguments.full else SHORT
+    rows = set(sizes.rows)
+    if arguments.rows is not None:
+        rows = {row for name in names(arguments.rows, dict.fromkeys([*GROUPS, *ROWS]), "--rows", parser) for row in GROUPS.get(name, [name])}
+    rounds = arguments.rounds or sizes.rounds
+    return arguments, chosen, Sizes(**{**sizes.__dict__, "rounds": rounds, "rows": tuple(row for row in ROWS if row in rows)})
+
+
+def install(chosen):
+    """Returns the peers that can be run here, and notes about the others."""
+    foreign = [kind for kind in chosen if not kind.is_ours]
+    needed = sorted({need for kind in foreign for need in kind.needs})
+    missing = subprocess.run([f"{HERE}/peers/setup.sh", *needed], stdout=subprocess.PIPE, text=True, check=True).stdout.split() if needed else []
+    absent = [kind for kind in foreign if set(kind.needs) & set(missing)]
+    return [kind for kind in chosen if kind not in absent], [f"{kind.name} is left out: {', '.join(set(kind.needs) & set(missing))} cannot be had here" for kind in absent]
+
+
+def main():
+    arguments, chosen, sizes = parse()
+    if arguments.page:
+        return page.write_from(arguments.page)
+    Fairlead.relay_build, Fairlead.audit_in = arguments.relay, os.path.abspath(arguments.audit)
     # A signal is an exception like any other, so that processes and files are cleared away.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-
+    chosen, notes = install(chosen)
     started, when = time.monotonic(), time.strftime("%Y-%m-%dT%H-%M-%SZ", time.gmtime())
-    with tempfile.TemporaryDirectory(prefix="fairlead-bench-", dir=choose_directory(16 if arguments.quick else 256)) as work:
-        bench = Bench(os.path.abspath(arguments.client), work, arguments.quick)
+    about = report.machine(Fairlead.audit_in)
+    with tempfile.TemporaryDirectory(prefix="fairlead-bench-", dir=choose_directory(sizes.payload_mib)) as work:
+        run = origin = None
         try:
-            prepare_files(work, bench.payload_mib)
-            bench.origin = Origin(work)
-            for number in range(rounds):
-                print(f"bench: round {number + 1} of {rounds}", file=sys.stderr)
-                bench.round(number)
+            prepare_files(work, sizes.payload_mib)
+            origin, problem = open_site(work)
+            if problem and any(not kind.is_ours for kind in chosen):
+                # Their origin has to have the port 443 and a name that they resolve.
+                chosen, notes = [kind for kind in chosen if kind.is_ours], [f"other peers are left out: {problem}"]
+            run = Run(Site(work, origin), sizes, chosen)
+            run.rows.notes += notes
+            for number in range(sizes.rounds):
+                print(f"bench: round {number + 1} of {sizes.rounds}", file=sys.stderr)
+                run.round(number)
         except (Failure, OSError) as failure:
             print(f"bench: {failure}", file=sys.stderr)
             return 1
+        except KeyboardInterrupt:
+            print("bench: interrupted", file=sys.stderr)
+            return 130
         finally:
-            if bench.origin:
-                bench.origin.stop()
-
-    settings = {"rounds": rounds, "quick": arguments.quick, "payload_mib": bench.payload_mib, "seconds": bench.seconds, "idle_tunnels": bench.idle_tunnels}
-    report.finish(when, settings, bench.measured, bench.notes, time.monotonic() - started)
+            if origin:
+                origin.stop()
+    settings = {**sizes.__dict__, "mode": "full" if arguments.full else "quick" if arguments.quick else "short", "relay": arguments.relay,
+                "peers": {kind.name: {"group": kind.group, "what": kind.what, "is_ours": kind.is_ours, "versions": kind.versions()} for kind in [Direct, *chosen]}}
+    result = {"when": when, "machine": about, "settings": settings, "took_seconds": round(time.monotonic() - started, 1), "notes": run.rows.notes, "measured": run.rows.measured}
+    path = report.finish(result)
+    if arguments.full and not arguments.quick and arguments.only is None and arguments.rows is None:
+        return page.write_from(path)
     return 0
 
 

@@ -11,7 +11,7 @@ import time
 
 sys.dont_write_bytecode = True
 from report import output_of, span  # noqa: E402
-from servers import OUT  # noqa: E402
+from processes import OUT  # noqa: E402
 
 BUILDS = {"managed": os.path.join(OUT, "fairlead"), "ahead of time": os.path.join(OUT, "aot/fairlead")}
 IDLE_SECONDS = 2.0
@@ -76,9 +76,8 @@ def start(program, gateway, folder, rests):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--start", action="store_true")
-    parser.add_argument("--starts", type=int, default=21)
+    parser = argparse.ArgumentParser(prog="./dev bench --start", description="How long fairlead relay takes from exec to listening, and what it holds when idle.")
+    parser.add_argument("--starts", type=int, default=21, metavar="N", help="starts of each build (default: 21)")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="fairlead-bench-") as folder:
         gateway, server = serve_ca(folder)

@@ -1,7 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using BenchmarkDotNet.Attributes;
 using Fairlead.Gateway.Audit;
-using Fairlead.Gateway.Policy;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Fairlead.Bench;
@@ -45,26 +44,7 @@ public class AuditGuarantees
     {
         for (var i = 0; i < Rounds; i++)
         {
-            var now = TimeProvider.System.GetUtcNow();
-            var id = Guid.CreateVersion7(now).ToString("N");
-            var record = new RequestRecord
-            {
-                Time = now,
-                Request = id,
-                Tunnel = id,
-                Session = "bench",
-                Protocol = "h2",
-                Method = "GET",
-                Host = "api.example.com",
-                Port = 443,
-                Path = "/v1/things/17",
-                Policy = "bench",
-                PolicyHash = "0123456789abcdef",
-                Decision = new Decision(Verdict.Allow, true, "allow GET api.example.com/**", ""),
-                Credentials = ["bench"],
-                Status = 200,
-                Outcome = Outcome.Completed,
-            };
+            var record = AuditAppend.Sample();
             if (!await _audit.IntendAsync(record, CancellationToken.None)) throw new InvalidOperationException("the intent was refused");
             await _audit.WriteAsync(record);
         }
