@@ -121,6 +121,7 @@ internal static class ConfigFile
             Admin = admin,
             RevocationsFile = revocationsFile,
             Policies = [.. policies.Values],
+            Credentials = [.. credentials.Values],
             Audit = audit,
             Traces = traces,
             Upstream = upstream,

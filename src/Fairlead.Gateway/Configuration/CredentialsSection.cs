@@ -31,11 +31,13 @@ internal static class CredentialsSection
             var use = fields.Required("use").OneOf([.. Kinds.Select(k => k.Use)]);
             var kind = Kinds.FirstOrDefault(k => k.Use == use);
             if (kind is not null) FailOnForeignKeys(fields, kind);
+            context.Sources.Clear();
             var parts = kind?.Read(new(name, fields, secrets, context)) ?? new();
+            foreach (var used in parts.Headers.SelectMany(h => h.Secrets).Concat(parts.Parameters.SelectMany(p => p.Secrets))) context.Use(used.Name);
             var hosts = PoliciesSection.ReadHosts(fields.Required("hosts"), "a credential must be bound to named hosts; '**' would send it anywhere");
             if (hosts.Count == 0) value.Fail("'hosts' names no host, so the credential could never be used");
             var placeholder = PlaceholderReader.Read(fields, use, parts.Secret ?? OnlySecretOf(parts), credentials.Values);
-            credentials[name] = new Credential(name, parts.Headers, hosts) { Parameters = parts.Parameters, Placeholder = placeholder, Existing = ReadExisting(fields) };
+            credentials[name] = new Credential(name, parts.Headers, hosts) { Parameters = parts.Parameters, Placeholder = placeholder, Existing = ReadExisting(fields), Sources = [.. context.Sources.Distinct()], ForGatewayOnly = parts.ForGatewayOnly };
         }
 
         return credentials;
