@@ -54,7 +54,7 @@ internal sealed class ScopedTokens<TScope>(string name, Func<RequestLine, TScope
 
     private FetchedSecret NewToken(TScope scope)
     {
-        if (_tokens.Count >= Most) _tokens.Remove(_tokens.MinBy(t => t.Value.Used).Key);
+        if (_tokens.Count >= Most && _tokens.Remove(_tokens.MinBy(t => t.Value.Used).Key, out var oldest) && oldest.Token == _failing) _failing = null;
         var token = new FetchedSecret(name, cancellation => fetch(scope, cancellation), time) { Noted = note => Noted?.Invoke(note) };
         token.Changed = problem => Tell(token, problem);
         return token;
