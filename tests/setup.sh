@@ -36,6 +36,8 @@ need pkcs11-tool opensc
 need ip iproute2
 need squid squid
 need nginx nginx
+# A place for audit records.
+need_that "ls /usr/lib/postgresql/*/bin/initdb" postgresql
 # Roots for the relay.
 need busybox busybox-static
 need debootstrap debootstrap

@@ -78,10 +78,13 @@ internal sealed class AdminEndpoint(SessionRegistry sessions, AuditLog audit, Ga
     private Task ReadyAsync(HttpContext context)
     {
         var isReady = audit.IsWritable;
-        var answer = new JsonObject { ["ready"] = isReady, ["audit"] = isReady ? "ok" : "cannot be written: new requests get 503", ["configuration"] = health.Refusal is null ? "ok" : $"the file does not load, and the one before it is in force: {health.Refusal}" };
+        var answer = new JsonObject { ["ready"] = isReady, ["audit"] = isReady ? "ok" : "records cannot be written, or a required sink does not take them: new requests get 503", ["configuration"] = health.Refusal is null ? "ok" : $"the file does not load, and the one before it is in force: {health.Refusal}" };
         var issuers = new JsonObject();
         foreach (var issuer in sessions.Issuers) issuers[issuer.Name] = issuer.Keys.Problem ?? "ok";
         if (issuers.Count > 0) answer["issuers"] = issuers;
+        var sinks = new JsonObject();
+        foreach (var sink in audit.Sinks) sinks[sink.Name] = sink.Problem is { } problem ? $"{sink.Lag} records behind: {problem}" : "ok";
+        if (sinks.Count > 0) answer["sinks"] = sinks;
         var secrets = new JsonObject();
         foreach (var secret in Volatile.Read(ref _options)?.FetchedSecrets ?? []) secrets[secret.Name] = secret.Problem ?? "ok";
         if (secrets.Count > 0) answer["secrets"] = secrets;

@@ -16,13 +16,21 @@ internal sealed class CredentialTrial(GatewayOptions options, TimeProvider time)
     /// <summary>What a credential does, in lines.</summary>
     public static string Describe(Credential credential)
     {
-        string[] sets = [.. credential.Headers.Select(h => h.Shape), .. credential.Parameters.Select(p => p.ToString())];
+        var sets = SetBy(credential, credential.Headers);
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture, $"  hosts     {string.Join(", ", credential.Hosts.Select(h => h.Text))}\n");
         text.Append(CultureInfo.InvariantCulture, $"  sets      {(sets.Length == 0 ? "nothing of itself: the workload sends the placeholder" : string.Join("; or ", sets))}\n");
         text.Append(CultureInfo.InvariantCulture, $"  from      {string.Join("; ", credential.Sources)}\n");
         return text.ToString();
     }
+
+    private static string[] SetBy(Credential credential, IReadOnlyList<InjectedHeader> headers) =>
+    [
+        .. headers.Select(h => h.Shape),
+        .. credential.Parameters.Select(p => p.ToString()),
+        .. (credential.Signer?.Headers ?? []).Select(h => $"{h}: ***"),
+        .. credential.Certificate is null ? (string[])[] : ["a client certificate"],
+    ];
 
     /// <returns>True when the host answered and did not refuse, and what is to be said.</returns>
     public async Task<(bool IsGood, string Text)> RunAsync(Credential credential, RequestLine line)
@@ -37,9 +45,9 @@ internal sealed class CredentialTrial(GatewayOptions options, TimeProvider time)
         var text = new StringBuilder();
         foreach (var token in credential.Headers.SelectMany(h => h.Secrets).OfType<IFetched>().Distinct())
             text.Append(CultureInfo.InvariantCulture, $"  fetched   {token.Name}: it lives {Remaining(token.Expires - time.GetUtcNow())}\n");
-        if (credential.Headers.Count + credential.Parameters.Count == 0) return (true, $"{text}  result    not asked: only a workload knows where the placeholder belongs\n");
-        foreach (var header in injection.Headers) text.Append(CultureInfo.InvariantCulture, $"  sent      {header.Shape}\n");
-        foreach (var parameter in credential.Parameters) text.Append(CultureInfo.InvariantCulture, $"  sent      {parameter}\n");
+        var sent = SetBy(credential, injection.Headers);
+        if (sent.Length == 0) return (true, $"{text}  result    not asked: only a workload knows where the placeholder belongs\n");
+        foreach (var what in sent) text.Append(CultureInfo.InvariantCulture, $"  sent      {what}\n");
         var (isGood, result) = await AskAsync(context, credential, line, injection, limit.Token);
         return (isGood, $"{text}  result    {result}\n");
     }
@@ -49,11 +57,11 @@ internal sealed class CredentialTrial(GatewayOptions options, TimeProvider time)
         // As one of the sessions that have it: private addresses are for the policy of a session to allow.
         var exceptions = options.Sessions.FirstOrDefault(s => s.Credentials.All.Contains(credential))?.Policy.Addresses ?? AddressExceptions.None;
         using var clients = new UpstreamClients(new UpstreamDialer(options.Upstream, new OwnListeners(), time));
-        using var request = UpstreamRequest.Create(context, line.Destination, upgrade: null, body: null, injection);
+        using var request = UpstreamRequest.Create(context, line.Destination, upgrade: null, body: null, injection, isSearched: false);
         var began = Stopwatch.GetTimestamp();
         try
         {
-            using var response = await clients.For("credentials test", exceptions).SendAsync(request, limit);
+            using var response = await clients.For("credentials test", exceptions, new CredentialSet([credential]).Certificates).SendAsync(request, limit);
             return Judge((int)response.StatusCode, Stopwatch.GetElapsedTime(began));
         }
         catch (Exception e) when (UpstreamException.In(e) is { } failed)

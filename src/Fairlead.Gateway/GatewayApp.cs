@@ -5,6 +5,7 @@ using Fairlead.Gateway.Audit;
 using Fairlead.Gateway.Configuration;
 using Fairlead.Gateway.Interception;
 using Fairlead.Gateway.Sessions;
+using Fairlead.Gateway.Sinks;
 using Fairlead.Gateway.Telemetry;
 using Fairlead.Gateway.Tunnels;
 using Fairlead.Gateway.Upstream;
@@ -29,6 +30,7 @@ internal sealed class GatewayApp : IAsyncDisposable
     private readonly WebApplication _outer;
     private readonly WebApplication _inner;
     private readonly AuditLog _audit;
+    private readonly SinkSet _sinks;
     private readonly UpstreamClients _clients;
     private readonly CertificateAuthorities _authorities;
     private readonly CancellationTokenSource _stopping = new();
@@ -43,9 +45,9 @@ internal sealed class GatewayApp : IAsyncDisposable
     private WebApplication? _adminServer;
 
     private GatewayApp(
-        WebApplication outer, WebApplication inner, AuditLog audit, UpstreamClients clients, CertificateAuthorities authorities, SessionRegistry sessions, GatewayMetrics metrics, Traces? traces, GatewayOptions options, ILogger logger)
+        WebApplication outer, WebApplication inner, AuditLog audit, SinkSet sinks, UpstreamClients clients, CertificateAuthorities authorities, SessionRegistry sessions, GatewayMetrics metrics, Traces? traces, GatewayOptions options, ILogger logger)
     {
-        (_outer, _inner, _audit, _clients, _authorities, _sessions, _metrics, _traces, _started, _inForce, _logger) = (outer, inner, audit, clients, authorities, sessions, metrics, traces, options, options, logger);
+        (_outer, _inner, _audit, _sinks, _clients, _authorities, _sessions, _metrics, _traces, _started, _inForce, _logger) = (outer, inner, audit, sinks, clients, authorities, sessions, metrics, traces, options, options, logger);
         GatewayGauges.AddTo(metrics, Health, audit, sessions, authorities, traces, () => Volatile.Read(ref _inForce));
         _watching = authorities.WatchAsync(_stopping.Token);
     }
@@ -76,7 +78,8 @@ internal sealed class GatewayApp : IAsyncDisposable
         var logger = startLog.CreateLogger<GatewayApp>();
         KeepMemoryPrivate(logger);
         var authorities = OpenAuthorities(options.Ca, time, startLog.CreateLogger<CertificateAuthorities>());
-        var audit = AuditLog.Open(options.Audit, time, startLog.CreateLogger<AuditLog>());
+        var sinks = new SinkSet(options.Sinks, time);
+        var audit = AuditLog.Open(options.Audit, time, startLog.CreateLogger<AuditLog>(), sinks.Progress);
         var own = new OwnListeners();
         if (options.Listen.EndPoint.Port != 0) own.Add(options.Listen.EndPoint.Port);
         var dialer = new UpstreamDialer(options.Upstream, own, time);
@@ -101,9 +104,10 @@ internal sealed class GatewayApp : IAsyncDisposable
         var caEndpoint = new CaEndpoint(authorities, sessions, logger);
         outer.Run(context => RouteAsync(context, options.Listen.PathPrefix, endpoint, caEndpoint));
 
-        var app = new GatewayApp(outer, inner, audit, clients, authorities, sessions, metrics, traces, options, outer.Services.GetRequiredService<ILogger<GatewayApp>>());
+        var app = new GatewayApp(outer, inner, audit, sinks, clients, authorities, sessions, metrics, traces, options, outer.Services.GetRequiredService<ILogger<GatewayApp>>());
         try
         {
+            sinks.Start(options.Audit.File, audit.ChainId, outer.Services.GetRequiredService<ILogger<SinkSet>>());
             await inner.StartAsync(cancellationToken);
             await outer.StartAsync(cancellationToken);
             app.Address = AddressOf(outer) + options.Listen.PathPrefix;
@@ -154,6 +158,8 @@ internal sealed class GatewayApp : IAsyncDisposable
         _traces?.Dispose();
         _metrics.Dispose();
         _audit.Dispose();
+        // Behind the audit's last line, which is theirs, too.
+        await _sinks.DisposeAsync();
         await _stopping.CancelAsync();
         await _watching;
         _stopping.Dispose();

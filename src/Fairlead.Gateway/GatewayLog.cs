@@ -48,6 +48,9 @@ internal static partial class GatewayLog
     [LoggerMessage(20, LogLevel.Error, "ALARM: session {Session} sent the placeholder of the credential {Credential} to {Destination}, which that credential is not bound to (request {Request})")]
     public static partial void PlaceholderMisused(this ILogger logger, string session, string credential, string destination, string request);
 
+    [LoggerMessage(23, LogLevel.Error, "ALARM: the answer of {Destination} to session {Session} held the secret of the credential {Credentials}, which was taken out (request {Request})")]
+    public static partial void SecretCameBack(this ILogger logger, string destination, string session, string credentials, string request);
+
     [LoggerMessage(21, LogLevel.Error, "The secret {Secret} cannot be had: {Problem}")]
     public static partial void SecretUnavailable(this ILogger logger, string secret, string problem);
 

@@ -1,4 +1,5 @@
 using Fairlead.Gateway.Audit;
+using Fairlead.Gateway.Capture;
 using Fairlead.Gateway.Credentials;
 using Fairlead.Gateway.Policy;
 using Fairlead.Gateway.Telemetry;
@@ -43,10 +44,11 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, Gatewa
             Policy = session.Policy.Name,
             PolicyHash = session.Policy.Hash,
         };
+        var capture = RequestCapture.Begin(session.Capture, context, record.Request, target?.PathAndQuery ?? "", hasBodies: UpgradeRequest.Of(context) is null);
         var isRefused = false;
         try
         {
-            var answer = await ServeAsync(context, tunnel, target, record, exchange);
+            var answer = await ServeAsync(context, tunnel, target, record, exchange, capture);
             isRefused = answer is not null;
             // 5. What went wrong is explained where the tool can read it.
             if (Notices.Of(tunnel, record, answer) is { } notice) tunnel.Notify(notice);
@@ -75,6 +77,9 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, Gatewa
             record.Dial = exchange.Dial;
             record.FirstByte = exchange.FirstByte;
             record.Total = exchange.Total;
+            record.Redacted = [.. exchange.Redacted];
+            if (record.Redacted.Count > 0) logger.SecretCameBack(tunnel.Destination.ToString(), session.Id, string.Join(", ", record.Redacted), record.Request);
+            record.Capture = capture?.End(logger);
             metrics.Count(record);
             Traces.End(span, record);
             await audit.WriteAsync(record);
@@ -82,7 +87,7 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, Gatewa
     }
 
     /// <returns>What to say in place of the upstream, or null when the upstream's answer was passed on.</returns>
-    private async Task<Answer?> ServeAsync(HttpContext context, Tunnel tunnel, RequestTarget? target, RequestRecord record, Exchange exchange)
+    private async Task<Answer?> ServeAsync(HttpContext context, Tunnel tunnel, RequestTarget? target, RequestRecord record, Exchange exchange, RequestCapture? capture)
     {
         // 1. Check: one destination, a target of it, a method that stays with it. Host as it was sent: Request.Host decodes punycode, or throws at it.
         var host = context.Request.Headers.Host.ToString();
@@ -144,12 +149,13 @@ internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, Gatewa
         var injection = await Injector.ApplyAsync(session.Credentials, tunnel.Destination, target.PathAndQuery, context.Request);
         if (injection.Refusal is { } refusal) return NotInjected(refusal, tunnel, record);
         record.Credentials = injection.Credentials;
+        capture?.Injected(injection);
 
         // What is to be on record before the upstream sees a byte of it is on the disk now, or nothing is sent.
         if (!await audit.IntendAsync(record, context.RequestAborted)) return Unrecordable(record);
 
         // 4. Forward.
-        var result = await forwarder.ForwardAsync(context, session.Id, session.Policy.Addresses, tunnel.Destination, injection, exchange);
+        var result = await forwarder.ForwardAsync(context, session.Id, session.Policy.Addresses, session.Credentials.Certificates, tunnel.Destination, injection, exchange);
         if (result.End == ForwardEnd.ClientTooLarge) return TooLarge(record, session.Limits.MaxBody ?? 0) is var tooLarge && context.Response.HasStarted ? null : tooLarge;
         return Conclude(result, record, hasAnswered: context.Response.HasStarted);
     }

@@ -20,4 +20,28 @@ internal static partial class AuditMessages
 
     [LoggerMessage(15, LogLevel.Warning, "The last checkpoint of the audit could not be written to {Path}: {Problem}")]
     public static partial void AuditHeadFailed(this ILogger logger, string path, string problem);
+
+    [LoggerMessage(16, LogLevel.Error, "The audit {Path} ends at record {Found}, and this gateway signed record {Signed}: what was between them was removed. The chain goes on behind the signed one, so that `fairlead-gateway audit verify` finds the place")]
+    public static partial void AuditWasCut(this ILogger logger, string path, long found, long signed);
+
+    [LoggerMessage(17, LogLevel.Information, "The audit goes on in a new file; the one before it is {Closed}")]
+    public static partial void AuditRotated(this ILogger logger, string closed);
+
+    [LoggerMessage(18, LogLevel.Error, "The audit file {Path} cannot be rotated, and grows: {Problem}. It is tried again in a minute")]
+    public static partial void AuditRotationFailed(this ILogger logger, string path, string problem);
+
+    [LoggerMessage(19, LogLevel.Warning, "{Path} is called like a closed file of the audit and is none that this gateway has closed: it and those behind it are not deleted")]
+    public static partial void AuditFileIsForeign(this ILogger logger, string path);
+
+    [LoggerMessage(20, LogLevel.Information, "{Path} was deleted, as audit.keep says; the audit has a record of it")]
+    public static partial void AuditFileExpired(this ILogger logger, string path);
+
+    [LoggerMessage(21, LogLevel.Error, "{Path} was deleted before every sink had it: audit.keep.unsent is reached. The sinks' copies have a hole there")]
+    public static partial void AuditFileExpiredUnsent(this ILogger logger, string path);
+
+    [LoggerMessage(22, LogLevel.Error, "{Path} should go, as audit.keep says, and cannot be deleted: {Problem}")]
+    public static partial void AuditFileStays(this ILogger logger, string path, string problem);
+
+    [LoggerMessage(23, LogLevel.Error, "What was captured of requests could not be written to {Path}: {Problem}. Their records are not touched by that")]
+    public static partial void AuditCapturesFailed(this ILogger logger, string path, string problem);
 }

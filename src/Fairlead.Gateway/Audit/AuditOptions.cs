@@ -9,6 +9,12 @@ internal sealed record AuditOptions(string File)
     /// <summary>The private key of the checkpoints, PEM. Default: beside the file, with <c>.key</c> behind its name.</summary>
     public string KeyFile { get; init; } = File + ".key";
 
+    /// <summary>When a file is closed and the next one begun. Default: never.</summary>
+    public RotationOptions Rotation { get; init; } = new();
+
+    /// <summary>Which closed files stay. Default: all.</summary>
+    public RetentionOptions Retention { get; init; } = new();
+
     /// <summary>The public key, which whoever verifies needs.</summary>
     public string PublicKeyFile => PublicKeyOf(File);
 

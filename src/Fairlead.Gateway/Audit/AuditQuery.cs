@@ -23,12 +23,12 @@ internal sealed record AuditQuery
     public DateTimeOffset? Until { get; init; }
 
     /// <summary>The requests and tunnels that match, each once; those without an outcome come last.</summary>
-    /// <param name="file">JSON lines.</param>
+    /// <param name="files">JSON lines, the oldest first: an intent may be in one, and its outcome in the next.</param>
     /// <param name="skipped">Is told of each line that is no record.</param>
-    public IEnumerable<(byte[] Line, JsonElement Record)> Find(Stream file, Action skipped)
+    public IEnumerable<(byte[] Line, JsonElement Record)> Find(IEnumerable<Stream> files, Action skipped)
     {
         var intents = new Dictionary<string, (byte[] Line, JsonElement Record)>();
-        foreach (var (bytes, _) in AuditLine.Read(file))
+        foreach (var (bytes, _) in files.SelectMany(AuditLine.Read))
         {
             if (!AuditLine.TryParse(bytes, out var line))
             {
@@ -36,7 +36,7 @@ internal sealed record AuditQuery
                 continue;
             }
 
-            if (AuditVerification.IntentOf(line.Record) is not { } id) continue;
+            if (line.Subject is not { } id) continue;
             if (line.Type == "intent") intents[id] = (bytes, line.Record);
             else if (line.Type is "request" or "tunnel") _ = intents.Remove(id);
             if (line.Type is "request" or "tunnel" && Matches(line.Record)) yield return (bytes, line.Record);
@@ -76,5 +76,5 @@ internal sealed record AuditQuery
 
     private static DateTimeOffset? TimeOf(JsonElement record) => record.GetProperty("time").TryGetDateTimeOffset(out var time) ? time : null;
 
-    private static string? Text(JsonElement record, string name) => record.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+    private static string? Text(JsonElement record, string name) => AuditLine.TextOf(record, name);
 }

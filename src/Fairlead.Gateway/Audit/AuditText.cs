@@ -42,7 +42,9 @@ internal static class AuditText
         WriteDuration(json, "first_byte", record.FirstByte);
         WriteDuration(json, "total", record.Total);
         json.WriteEndObject();
+        if (record.Redacted.Count > 0) WriteList(json, "redacted", record.Redacted);
         WriteOutcome(json, record.Outcome, record.Detail);
+        if (record.Capture is { } capture) json.WriteString("capture", AuditChain.HashOf(capture));
     });
 
     /// <summary>What is about to be sent to an upstream.</summary>
@@ -80,13 +82,33 @@ internal static class AuditText
         });
     }
 
+    /// <summary>The audit goes on in this file.</summary>
+    /// <param name="time">Now.</param>
+    /// <param name="after">The file before; null when it is not there.</param>
+    /// <param name="chain">Which chain this is.</param>
+    public static byte[] Continues(DateTimeOffset time, string? after, string chain) => Write("continues", time, json =>
+    {
+        WriteText(json, "after", Path.GetFileName(after));
+        json.WriteString("chain", chain);
+    });
+
+    /// <summary>A closed file is about to be deleted, as the retention says.</summary>
+    public static byte[] Expired(DateTimeOffset time, Retention.Expired file) => Write("expired", time, json =>
+    {
+        json.WriteString("file", Path.GetFileName(file.Path));
+        json.WriteNumber("last_seq", file.End.Seq);
+        json.WriteString("last_sha256", file.End.Head);
+        json.WriteBoolean("unsent", file.IsUnsent);
+    });
+
     /// <summary>Records that could not be written were lost before this line.</summary>
     public static byte[] Gap(DateTimeOffset time, long records) => Write("gap", time, json => json.WriteNumber("records", records));
 
     public static byte[] Of(Checkpoint checkpoint) => Write("checkpoint", checkpoint.Time, json =>
     {
         json.WriteString("key", checkpoint.Key);
-        json.WriteBoolean("closed", checkpoint.IsClosing);
+        json.WriteBoolean("closed", checkpoint.Kind == CheckpointKind.Closed);
+        if (checkpoint.Kind == CheckpointKind.Continued) json.WriteBoolean("continued", true);
         json.WriteBase64String("signature", checkpoint.Signature);
     });
 

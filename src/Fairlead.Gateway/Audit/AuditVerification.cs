@@ -1,5 +1,5 @@
+using System.Security.Cryptography;
 using System.Text;
-using System.Text.Json;
 
 namespace Fairlead.Gateway.Audit;
 
@@ -8,9 +8,11 @@ namespace Fairlead.Gateway.Audit;
 /// <param name="head">A checkpoint of it that was kept elsewhere, or null: it must be in there.</param>
 internal sealed class AuditVerification(IReadOnlyList<AuditKey> keys, byte[]? head)
 {
-    private readonly Dictionary<string, int> _unanswered = [];
-    private readonly List<byte[]> _unreadable = [];
+    private readonly HashSet<string> _unanswered = [];
+    private IncrementalHash? _unreadable;
     private AuditChain? _chain;
+    private AuditChain _before;
+    private string _firstFile = "";
     private string _file = "";
     private int _line;
     private int _lastRecord;
@@ -35,8 +37,17 @@ internal sealed class AuditVerification(IReadOnlyList<AuditKey> keys, byte[]? he
     /// <summary>How many intents have no outcome: the gateway was killed, or is at it.</summary>
     public int Unanswered => _unanswered.Count;
 
-    /// <summary>True when the last line is the closing checkpoint of a gateway that was stopped in order.</summary>
-    public bool IsClosed { get; private set; }
+    /// <summary>How many records of closed files were deleted before those that are here: 0 when they begin with the first of all.</summary>
+    public long Expired => _before.Seq;
+
+    /// <summary>True when a record says that those were deleted as the configuration wants it.</summary>
+    public bool IsExpiryTold { get; private set; }
+
+    /// <summary>What the last line says comes behind it.</summary>
+    public CheckpointKind Last { get; private set; }
+
+    /// <summary>The number of the last line in its file.</summary>
+    public int LastLine => _line;
 
     /// <summary>True when the last line was torn, as by a crash.</summary>
     public bool IsTorn { get; private set; }
@@ -46,6 +57,7 @@ internal sealed class AuditVerification(IReadOnlyList<AuditKey> keys, byte[]? he
     public AuditFinding? Read(string name, Stream file)
     {
         (_file, _line) = (name, 0);
+        if (Records == 0) _firstFile = name;
         if (IsTorn) return new AuditFinding(name, 1, "the file before this one ends in a torn line");
         foreach (var (bytes, isEnded) in AuditLine.Read(file))
         {
@@ -54,11 +66,12 @@ internal sealed class AuditVerification(IReadOnlyList<AuditKey> keys, byte[]? he
             {
                 if (Follow(line, bytes) is { } broken) return broken;
             }
-            else if (isEnded || _unreadable.Count > 0)
+            else if (isEnded || _unreadable is not null)
             {
                 // A crash left it, if a 'repaired' says so.
-                if (_unreadable.Count == 0) _unreadableFrom = _line;
-                _unreadable.Add(bytes);
+                if (_unreadable is null) (_unreadable, _unreadableFrom) = (IncrementalHash.CreateHash(HashAlgorithmName.SHA256), _line);
+                else _unreadable.AppendData("\n"u8);
+                _unreadable.AppendData(bytes);
             }
             else
             {
@@ -66,25 +79,29 @@ internal sealed class AuditVerification(IReadOnlyList<AuditKey> keys, byte[]? he
             }
         }
 
-        return _unreadable.Count > 0 ? Unreadable() : null;
+        return _unreadable is not null ? Unreadable() : null;
     }
 
     /// <summary>What can be said when all files were read.</summary>
-    public AuditFinding? End()
+    /// <param name="isPart">True when files before these are somewhere else.</param>
+    public AuditFinding? End(bool isPart = false)
     {
         if (Records == 0) return new AuditFinding(_file, Math.Max(_line, 1), "there is no record in it");
+        if (_before.Seq > 0 && !IsExpiryTold && !isPart)
+            return new AuditFinding(_firstFile, 1, $"expected the first record of all, got number {_before.Seq + 1}, and no record says that those before it were deleted by audit.keep: they were removed, or older files have to be named, too");
         return head is null || _hasHead ? null : new AuditFinding(_file, _line, $"the file ends before the checkpoint that is kept of it ({Describe(head)}): lines at its end were removed, or it was written anew");
     }
 
     private AuditFinding? Follow(AuditLine line, byte[] bytes)
     {
-        if (_unreadable.Count > 0 && !IsRepairedBy(line)) return Unreadable();
+        if (_unreadable is not null && !IsRepairedBy(line)) return Unreadable();
         if (WhyNotNext(line) is { } broken) return broken;
-        var before = _chain ?? new AuditChain(0, line.Prev);
-        if (IsClosed && line.Type is not ("opened" or "repaired")) return At(_line, $"the gateway was stopped at line {_lastRecord}, and did not write a '{line.Type}' behind that");
-        IsClosed = false;
+        if (_chain is null) _before = new AuditChain(line.Seq - 1, line.Prev);
+        var before = _chain ?? _before;
+        if (Last != CheckpointKind.Open && line.Type is not ("opened" or "repaired" or "continues")) return At(_line, $"the file was closed at line {_lastRecord}, and no gateway wrote a '{line.Type}' behind that");
+        Last = CheckpointKind.Open;
         Unsigned++;
-        if (Unsigned > AuditLog.LinesPerCheckpoint) return At(_line, $"there are more than {AuditLog.LinesPerCheckpoint} lines without a checkpoint, which the gateway never writes");
+        if (Unsigned > AuditWriter.LinesPerCheckpoint) return At(_line, $"there are more than {AuditWriter.LinesPerCheckpoint} lines without a checkpoint, which the gateway never writes");
         if (line.Type == "checkpoint" && Judge(line, bytes, before) is { } unsigned) return unsigned;
         Count(line);
         _hasHead |= head is not null && bytes.AsSpan().SequenceEqual(head);
@@ -97,7 +114,7 @@ internal sealed class AuditVerification(IReadOnlyList<AuditKey> keys, byte[]? he
     private AuditFinding? WhyNotNext(AuditLine line)
     {
         if (_chain is not { } chain)
-            return line.Seq == 1 && line.Type is "opened" or "repaired" ? null : At(_line, $"expected the first record of all, got number {line.Seq}: lines before it were removed, or older files have to be named before this one");
+            return line.Seq > 1 || (line.Seq == 1 && line.Type is "opened" or "repaired") ? null : At(_line, $"expected the first record of an audit, got number {line.Seq}, '{line.Type}'");
         if (line.Seq > chain.Seq + 1) return At(_line, $"expected record {chain.Seq + 1}, got {line.Seq}: {line.Seq - chain.Seq - 1} before it were removed");
         if (line.Seq <= chain.Seq) return At(_line, $"expected record {chain.Seq + 1}, got {line.Seq}: the line was moved or inserted");
         return line.Prev == chain.Head ? null : At(_lastRecord, $"record {chain.Seq} is not what record {line.Seq} was written behind: it was changed, or replaced");
@@ -105,10 +122,10 @@ internal sealed class AuditVerification(IReadOnlyList<AuditKey> keys, byte[]? he
 
     private AuditFinding? Judge(AuditLine line, byte[] bytes, AuditChain before)
     {
-        if (Read(line.Record) is not { } checkpoint || !IsWrittenAs(checkpoint, bytes, before)) return At(_line, "expected a checkpoint as the gateway writes it: the line was changed");
+        if (Checkpoint.Read(line) is not { } checkpoint || !IsWrittenAs(checkpoint, bytes, before)) return At(_line, "expected a checkpoint as the gateway writes it: the line was changed");
         if (keys.FirstOrDefault(k => k.Id == checkpoint.Key) is not { } key) return At(_line, $"the checkpoint is signed with the key {checkpoint.Key}, expected {string.Join(" or ", keys.Select(k => k.Id))}");
         if (!checkpoint.IsBy(key, before)) return At(_line, "the signature of the checkpoint does not hold: lines before it, or the line itself, were changed and the chain was computed anew");
-        (Unsigned, IsClosed) = (0, checkpoint.IsClosing);
+        (Unsigned, Last) = (0, checkpoint.Kind);
         Checkpoints++;
         return null;
     }
@@ -121,38 +138,22 @@ internal sealed class AuditVerification(IReadOnlyList<AuditKey> keys, byte[]? he
         return written.WrittenSpan[..^1].SequenceEqual(bytes);
     }
 
-    private static Checkpoint? Read(JsonElement record)
-    {
-        try
-        {
-            return new Checkpoint(
-                record.GetProperty("time").GetDateTimeOffset(), record.GetProperty("key").GetString() ?? "", record.GetProperty("closed").GetBoolean(), record.GetProperty("signature").GetBytesFromBase64());
-        }
-        catch (Exception e) when (e is KeyNotFoundException or InvalidOperationException or FormatException)
-        {
-            return null;
-        }
-    }
-
     private void Count(AuditLine line)
     {
-        if (line.Type == "gap" && line.Record.TryGetProperty("records", out var records) && records.TryGetInt64(out var lost)) Lost += lost;
-        var id = line.Type is "intent" or "request" or "tunnel" ? IntentOf(line.Record) : null;
+        if (line.Type == "gap") Lost += line.Number("records") ?? 0;
+        if (line.Type == "expired") IsExpiryTold |= line.Number("last_seq") == _before.Seq && line.Text("last_sha256") == _before.Head;
+        var id = line.Type is "intent" or "request" or "tunnel" ? line.Subject : null;
         if (id is null) return;
-        if (line.Type == "intent") _unanswered[id] = _line;
+        if (line.Type == "intent") _ = _unanswered.Add(id);
         else _ = _unanswered.Remove(id);
     }
-
-    /// <returns>The id of a request, or of a tunnel that is passed through.</returns>
-    public static string? IntentOf(JsonElement record) =>
-        (record.TryGetProperty("request", out var request) && request.ValueKind == JsonValueKind.String ? request : record.TryGetProperty("tunnel", out var tunnel) ? tunnel : default) is { ValueKind: JsonValueKind.String } id ? id.GetString() : null;
 
     private bool IsRepairedBy(AuditLine line)
     {
         if (line.Type != "repaired") return false;
-        byte[] torn = [.. _unreadable.SelectMany((bytes, i) => i == 0 ? bytes : [(byte)'\n', .. bytes])];
-        if (!line.Record.TryGetProperty("torn_sha256", out var hash) || hash.ValueKind != JsonValueKind.String || hash.GetString() != AuditChain.HashOf(torn)) return false;
-        _unreadable.Clear();
+        if (line.Text("torn_sha256") != Convert.ToHexStringLower(_unreadable!.GetCurrentHash())) return false;
+        _unreadable.Dispose();
+        _unreadable = null;
         Repairs++;
         return true;
     }

@@ -8,6 +8,8 @@ internal sealed class DurableFile : IDisposable
 {
     private const int OpenDirectory = 0x10000; // O_DIRECTORY | O_RDONLY
     private const int Interrupted = 4; // EINTR
+    private const int SetLock = 37; // F_OFD_SETLK
+    private const short WriteLock = 1; // F_WRLCK
 
     private readonly FileStream _file;
     private long _length;
@@ -20,6 +22,8 @@ internal sealed class DurableFile : IDisposable
     }
 
     public string Path => _file.Name;
+
+    public SafeFileHandle Handle => _file.SafeFileHandle;
 
     /// <summary>Where the next append begins.</summary>
     public long Length => _length;
@@ -39,35 +43,18 @@ internal sealed class DurableFile : IDisposable
             BufferSize = 0, // what was written is with the kernel
             UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
         });
-        try
+        // FileShare keeps no second writer out on Unix, and two would write over each other's lines. Readers do not ask for this lock.
+        // It belongs to this descriptor: others of the same process may open and close the file as they like.
+        var wholeFile = new FileLock { Type = WriteLock };
+        if (Fcntl(file.SafeFileHandle, SetLock, ref wholeFile) != 0)
         {
-            // FileShare keeps no second writer out on Unix, and two would write over each other's lines. Readers do not ask for this lock.
-            // It is the process's, and goes with the first descriptor of this file that the process closes: nobody else here may open it.
-            file.Lock(0, 0);
-        }
-        catch (IOException e)
-        {
+            var why = Marshal.GetLastPInvokeErrorMessage();
             file.Dispose();
-            throw new IOException($"expected to be the only writer of the audit file {path}; does another gateway use it? {e.Message}", e);
+            throw new IOException($"expected to be the only writer of the audit file {path}; does another gateway use it? {why}");
         }
 
         if (isNew) SyncDirectoryOf(path);
         return new DurableFile(file);
-    }
-
-    /// <summary>The last bytes of the file.</summary>
-    public byte[] ReadEnd(int most)
-    {
-        var bytes = new byte[Math.Min(most, _length)];
-        var from = _length - bytes.Length;
-        for (var read = 0; read < bytes.Length;)
-        {
-            var count = RandomAccess.Read(_file.SafeFileHandle, bytes.AsSpan(read), from + read);
-            if (count == 0) throw new IOException($"{Path}: it got shorter while it was read");
-            read += count;
-        }
-
-        return bytes;
     }
 
     /// <returns>False when somebody else had changed the length: the bytes are behind whatever is there now.</returns>
@@ -107,22 +94,8 @@ internal sealed class DurableFile : IDisposable
 
     public void Dispose() => _file.Dispose();
 
-    /// <summary>Puts a small file in place of another, whole or not at all.</summary>
-    public static void Replace(string path, ReadOnlySpan<byte> bytes, UnixFileMode mode)
-    {
-        var unfinished = path + ".new";
-        File.Delete(unfinished);
-        using (var file = new FileStream(unfinished, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = mode }))
-        {
-            file.Write(bytes);
-            file.Flush(flushToDisk: true);
-        }
-
-        File.Move(unfinished, path, overwrite: true);
-    }
-
-    // A new name is on the disk when its directory is.
-    private static void SyncDirectoryOf(string path)
+    /// <summary>A new name is on the disk when its directory is.</summary>
+    public static void SyncDirectoryOf(string path)
     {
         using var directory = OpenPath(System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path))!, OpenDirectory);
         if (directory.IsInvalid || Fsync(directory) != 0) throw new IOException($"the directory of {path}: {Marshal.GetLastPInvokeErrorMessage()}");
@@ -139,4 +112,19 @@ internal sealed class DurableFile : IDisposable
     [DllImport("libc", EntryPoint = "fdatasync", SetLastError = true)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static extern int Fdatasync(SafeFileHandle file);
+
+    [DllImport("libc", EntryPoint = "fcntl", SetLastError = true)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern int Fcntl(SafeFileHandle file, int command, ref FileLock argument);
+
+    /// <summary>struct flock: from Start, zero bytes for all there are and will be.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    private struct FileLock
+    {
+        public short Type;
+        public short Whence;
+        public long Start;
+        public long Length;
+        public int Process;
+    }
 }

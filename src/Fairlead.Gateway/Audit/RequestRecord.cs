@@ -39,6 +39,9 @@ internal sealed record RequestRecord
     /// <summary>Names, never values.</summary>
     public IReadOnlyList<string> Credentials { get; set; } = [];
 
+    /// <summary>The names of credentials of which a secret was in the answer, and was taken out.</summary>
+    public IReadOnlyList<string> Redacted { get; set; } = [];
+
     /// <summary>Null when the workload left before an answer began.</summary>
     public int? Status { get; set; }
 
@@ -57,4 +60,7 @@ internal sealed record RequestRecord
     public TimeSpan? FirstByte { get; set; }
 
     public TimeSpan Total { get; set; }
+
+    /// <summary>What was captured of it: an object of JSON in one line, or null.</summary>
+    public byte[]? Capture { get; set; }
 }

@@ -100,7 +100,9 @@ internal static class ConfigFile
         if (version.Text() is { Length: > 0 } v && v != "1") version.Fail($"expected version 1, got '{HostPort.Printable(v)}'");
 
         var listen = ListenSection.Read(fields, context);
-        var audit = AuditSection.Read(fields.Required("audit"), context);
+        var auditNode = fields.Required("audit");
+        var audit = AuditSection.Read(auditNode, context);
+        var sinks = SinksSection.Read(auditNode, context);
         var secrets = fields.Has("secrets", out var secretsNode) ? SecretsSection.Read(secretsNode, context) : [];
         var credentials = fields.Has("credentials", out var credentialsNode) ? CredentialsSection.Read(credentialsNode, secrets, context) : [];
         var policies = PoliciesSection.Read(fields.Required("policies"), fields.Has("host_sets", out var setsNode) ? PoliciesSection.ReadHostSets(setsNode) : [], context);
@@ -123,6 +125,7 @@ internal static class ConfigFile
             Policies = [.. policies.Values],
             Credentials = [.. credentials.Values],
             Audit = audit,
+            Sinks = sinks,
             Traces = traces,
             Upstream = upstream,
             SecretVariables = [.. context.SecretVariables.Distinct()],

@@ -8,6 +8,9 @@ namespace Fairlead.Gateway.Configuration;
 /// <param name="Read">Makes of them what the credential does. With an error in the file, anything.</param>
 internal sealed record CredentialKind(string Use, string[] Keys, Func<CredentialKind.Input, CredentialKind.Parts> Read)
 {
+    /// <summary>True when its secret stays with the gateway, whatever is sent: it proves something by it. A placeholder cannot stand for such a secret.</summary>
+    public bool NeverTravels { get; init; }
+
     /// <summary>What a kind reads.</summary>
     /// <param name="Name">The name of the credential.</param>
     /// <param name="Fields">Its keys.</param>
@@ -39,6 +42,12 @@ internal sealed record CredentialKind(string Use, string[] Keys, Func<Credential
         public IReadOnlyList<InjectedHeader> Headers { get; init; } = [];
 
         public IReadOnlyList<InjectedParameter> Parameters { get; init; } = [];
+
+        /// <summary>What upstreams are shown in TLS, or null.</summary>
+        public ClientCertificate? Certificate { get; init; }
+
+        /// <summary>What signs requests, or null.</summary>
+        public IRequestSigner? Signer { get; init; }
 
         /// <summary>What a placeholder of the credential stands for. Default: the one secret of its headers and parameters, where there is one only.</summary>
         public ISecret? Secret { get; init; }

@@ -17,9 +17,12 @@ internal static class CredentialsSection
         GitHubAppKind.Kind,
         OciRegistryKind.Kind,
         GoogleServiceAccountKind.Kind,
+        AwsKind.Kind,
+        ClientCertificateKind.Kind,
+        HmacKind.Kind,
     ];
 
-    private static readonly string[] OfAll = ["use", "hosts", "placeholder", "swap"];
+    private static readonly string[] OfAll = ["use", "hosts", "placeholder", "swap", "scrub"];
     private static readonly string[] OfSome = [.. Kinds.SelectMany(k => k.Keys).Distinct()];
 
     public static Dictionary<string, Credential> Read(ConfigNode node, Dictionary<string, ISecret> secrets, ConfigContext context)
@@ -36,8 +39,20 @@ internal static class CredentialsSection
             foreach (var used in parts.Headers.SelectMany(h => h.Secrets).Concat(parts.Parameters.SelectMany(p => p.Secrets))) context.Use(used.Name);
             var hosts = PoliciesSection.ReadHosts(fields.Required("hosts"), "a credential must be bound to named hosts; '**' would send it anywhere");
             if (hosts.Count == 0) value.Fail("'hosts' names no host, so the credential could never be used");
-            var placeholder = PlaceholderReader.Read(fields, use, parts.Secret ?? OnlySecretOf(parts), credentials.Values);
-            credentials[name] = new Credential(name, parts.Headers, hosts) { Parameters = parts.Parameters, Placeholder = placeholder, Existing = ReadExisting(fields), Sources = [.. context.Sources.Distinct()], ForGatewayOnly = parts.ForGatewayOnly };
+            if (kind?.NeverTravels == true && fields.Has("placeholder", out var odd)) odd.Fail($"the secret of 'use: {use}' never leaves the gateway, so that a placeholder could not be swapped for it");
+            var placeholder = kind?.NeverTravels == true ? null : PlaceholderReader.Read(fields, use, parts.Secret ?? OnlySecretOf(parts), credentials.Values);
+            credentials[name] = new Credential(name, parts.Headers, hosts)
+            {
+                Parameters = parts.Parameters,
+                Signer = parts.Signer,
+                Certificate = parts.Certificate,
+                Placeholder = placeholder,
+                Existing = ReadExisting(fields),
+                IsScrubbed = ReadScrub(fields),
+                Sources = [.. context.Sources.Distinct()],
+                ForGatewayOnly = parts.ForGatewayOnly,
+            };
+            WarnOfShort(credentials[name], value, context);
         }
 
         return credentials;
@@ -54,6 +69,16 @@ internal static class CredentialsSection
             var hint = key == "secret" && kind.Keys.Contains("set") ? "; here write the secret into 'set' as {name}" : "";
             foreign.Fail($"'{key}' is for {string.Join(" or ", Kinds.Where(k => k.Keys.Contains(key)).Select(k => $"'use: {k.Use}'"))}{hint}");
         }
+    }
+
+    private static bool ReadScrub(ConfigNode.Fields fields) => !fields.Has("scrub", out var node) || node.OneOf("true", "false") != "false";
+
+    // Of a program's secret or a token nothing is known yet.
+    private static void WarnOfShort(Credential credential, ConfigNode at, ConfigContext context)
+    {
+        if (!credential.IsScrubbed) return;
+        foreach (var secret in credential.Secrets.Where(s => s.Constant is { } constant && constant.Reveal().Length < SecretForms.MinLength))
+            context.Warnings.Add($"{at.Path}: the secret '{secret.Name}' is shorter than {SecretForms.MinLength} characters, so an answer that repeats it is not recognised; make it longer, or write 'scrub: false'");
     }
 
     private static ExistingHeader ReadExisting(ConfigNode.Fields fields)

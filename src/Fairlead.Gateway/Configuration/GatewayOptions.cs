@@ -4,6 +4,7 @@ using Fairlead.Gateway.Credentials;
 using Fairlead.Gateway.Interception;
 using Fairlead.Gateway.Policy;
 using Fairlead.Gateway.Sessions;
+using Fairlead.Gateway.Sinks;
 using Fairlead.Gateway.Telemetry;
 using Fairlead.Gateway.Upstream;
 
@@ -38,6 +39,9 @@ internal sealed record GatewayOptions
     /// <summary>The record of what was done.</summary>
     public required AuditOptions Audit { get; init; }
 
+    /// <summary>The other places that get its records.</summary>
+    public IReadOnlyList<SinkOptions> Sinks { get; init; } = [];
+
     /// <summary>Where spans go; null for nowhere.</summary>
     public CollectorOptions? Traces { get; init; }
 
@@ -64,7 +68,7 @@ internal sealed record GatewayOptions
         if (Listen != next.Listen) yield return "listen or tls";
         if (Admin?.Listen != next.Admin?.Listen) yield return "admin";
         if (!Ca.IsSameAs(next.Ca)) yield return "ca";
-        if (Audit != next.Audit) yield return "audit";
+        if (Audit != next.Audit || !Sinks.SequenceEqual(next.Sinks)) yield return "audit";
         if (Traces is null ? next.Traces is not null : !Traces.IsSameAs(next.Traces)) yield return "traces";
         if (!Upstream.IsSameAs(next.Upstream)) yield return "upstream";
     }

@@ -13,6 +13,7 @@ internal static class SecretsSection
     [
         ExecOrigin.Origin,
         VaultOrigin.Origin,
+        AwsSecretsManagerOrigin.Origin,
     ];
 
     public static Dictionary<string, ISecret> Read(ConfigNode node, ConfigContext context)

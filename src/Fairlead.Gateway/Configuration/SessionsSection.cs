@@ -1,3 +1,4 @@
+using Fairlead.Gateway.Capture;
 using Fairlead.Gateway.Credentials;
 using Fairlead.Gateway.Identity;
 using Fairlead.Gateway.Policy;
@@ -27,7 +28,7 @@ internal static class SessionsSection
         var foundLocal = false;
         foreach (var item in items)
         {
-            var fields = item.Closed("id", "token", "issuer", "match", "lifetime", "policy", "credentials", "limits");
+            var fields = item.Closed("id", "token", "issuer", "match", "lifetime", "policy", "credentials", "limits", "capture");
             var id = ReadSessionId(fields.Required("id"), ids);
             var hasIssuer = fields.Has("issuer", out var issuerNode);
             var issuer = hasIssuer ? ConfigContext.Named(issuerNode!, issuers, "issuer") : null;
@@ -43,6 +44,7 @@ internal static class SessionsSection
                 : [];
             FailOnConflicts(granted!);
             var limits = fields.Has("limits", out var limitsNode) ? ReadLimits(limitsNode) : SessionLimits.None;
+            var capture = fields.Has("capture", out var captureNode) ? ReadCapture(captureNode) : null;
             ReachSection.FailOnPassthrough(granted!, policy);
             if (context.Local is not null && !isLocal) continue;
             if (policy is null) continue;
@@ -50,14 +52,14 @@ internal static class SessionsSection
             var rules = policy.For(credentialsGranted.Select(c => (c.Name, c.Hosts)));
             if (hasIssuer && !isLocal)
             {
-                if (issuer is not null) entries.Add(new SessionEntry(new Session(id, [], rules, new CredentialSet(credentialsGranted)) { Limits = limits }, issuer.Name, match, lifetime));
+                if (issuer is not null) entries.Add(new SessionEntry(new Session(id, [], rules, new CredentialSet(credentialsGranted)) { Limits = limits, Capture = capture }, issuer.Name, match, lifetime));
                 continue;
             }
 
             if (token is null) continue;
             var hash = SessionRegistry.HashOf(token);
             if (!context.IsReview && sessions.Any(s => s.TokenHash.AsSpan().SequenceEqual(hash))) tokenNode!.Fail("another session has the same token, so a caller could not be told apart");
-            sessions.Add(new Session(id, hash, rules, new CredentialSet(credentialsGranted)) { Limits = limits });
+            sessions.Add(new Session(id, hash, rules, new CredentialSet(credentialsGranted)) { Limits = limits, Capture = capture });
         }
 
         if (context.Local is { Id: { } wanted } && !foundLocal) node.Fail($"there is no session '{HostPort.Printable(wanted)}'");
@@ -100,6 +102,17 @@ internal static class SessionsSection
         node = fields.Required("token");
         var source = context.ReadSource(node);
         return isLocal ? context.Local!.Token : context.Local is null && source is not null ? context.ReadSecret("token", node, source)?.Reveal() : null;
+    }
+
+    private static CaptureOptions ReadCapture(ConfigNode node)
+    {
+        var fields = node.Closed("bodies", "max_body");
+        var capture = new CaptureOptions { Bodies = fields.Required("bodies").OneOf("true", "false") == "true" };
+        if (!fields.Has("max_body", out var most) || Units.ReadBytes(most) is not { } bytes) return capture;
+        if (!capture.Bodies) most.Fail("'max_body' is for 'bodies: true'");
+        if (bytes is > 0 and <= CaptureOptions.LargestBody) return capture with { MaxBody = (int)bytes };
+        most.Fail($"expected 1 to {CaptureOptions.LargestBody / 1024}KiB");
+        return capture;
     }
 
     private static SessionLimits ReadLimits(ConfigNode node)

@@ -12,6 +12,12 @@ internal sealed record Credential(string Name, IReadOnlyList<InjectedHeader> Hea
     /// <summary>The parameters of the query that it sets.</summary>
     public IReadOnlyList<InjectedParameter> Parameters { get; init; } = [];
 
+    /// <summary>What signs the request, or null.</summary>
+    public IRequestSigner? Signer { get; init; }
+
+    /// <summary>The certificate that its hosts are shown in TLS, or null.</summary>
+    public ClientCertificate? Certificate { get; init; }
+
     /// <summary>What becomes of a header of its own that the workload sent itself.</summary>
     public ExistingHeader Existing { get; init; }
 
@@ -23,6 +29,14 @@ internal sealed record Credential(string Name, IReadOnlyList<InjectedHeader> Hea
 
     /// <summary>Why nobody but the gateway may use it, or null.</summary>
     public string? ForGatewayOnly { get; init; }
+
+    /// <summary>Whether its secrets are taken out of what comes back.</summary>
+    public bool IsScrubbed { get; init; } = true;
+
+    /// <summary>The secrets that it sends.</summary>
+    public IEnumerable<ISecret> Secrets => [.. Headers.SelectMany(h => h.Secrets), .. Parameters.SelectMany(p => p.Secrets), .. Placeholder is null ? (ISecret[])[] : [Placeholder.Secret], .. Signer?.Secrets ?? []];
+
+    private IEnumerable<string> NamesOfHeaders => Headers.Select(h => h.Name).Concat(Signer?.Headers ?? []);
 
     public bool IsBoundTo(HostPort destination)
     {
@@ -38,7 +52,9 @@ internal sealed record Credential(string Name, IReadOnlyList<InjectedHeader> Hea
     public string? ConflictWith(Credential other)
     {
         if (!Hosts.Any(mine => other.Hosts.Any(mine.Overlaps))) return null;
-        return Headers.FirstOrDefault(mine => other.Headers.Any(theirs => theirs.IsNamed(mine.Name)))?.Name
+        if (Signer is not null && other.Signer is not null) return "a signature";
+        if (Certificate is not null && other.Certificate is not null) return "a client certificate";
+        return NamesOfHeaders.FirstOrDefault(mine => other.NamesOfHeaders.Any(theirs => HeaderName.IsOneVariable(mine, theirs)))
             ?? Parameters.FirstOrDefault(mine => other.Parameters.Any(theirs => theirs.Name.Equals(mine.Name, StringComparison.OrdinalIgnoreCase)))?.Name;
     }
 }

@@ -14,6 +14,7 @@ internal sealed class FetchedSecret(string name, Func<CancellationToken, Task<Fe
     private readonly Lock _gate = new();
     private Task<Secret>? _flight;
     private Kept? _kept;
+    private Secret? _before;
     private string? _problem;
     private DateTimeOffset _pausedUntil = DateTimeOffset.MinValue;
 
@@ -22,6 +23,9 @@ internal sealed class FetchedSecret(string name, Func<CancellationToken, Task<Fe
     Secret? ISecret.Constant => null;
 
     public DateTimeOffset? Expires => Volatile.Read(ref _kept)?.UsableUntil;
+
+    // The one before is what a request got that began when it was fetched anew, and what an upstream may still remember.
+    IReadOnlyList<Secret> ISecret.Held => [.. new[] { Volatile.Read(ref _kept)?.Value, Volatile.Read(ref _before) }.OfType<Secret>()];
 
     public string? Problem => Volatile.Read(ref _problem);
 
@@ -50,7 +54,11 @@ internal sealed class FetchedSecret(string name, Func<CancellationToken, Task<Fe
         {
             try
             {
-                kept = await fetch(CancellationToken.None);
+                var next = await fetch(CancellationToken.None);
+                // One that did not change keeps its object, and with it the forms in which it is looked for.
+                if (kept?.Value.Reveal() == next.Value.Reveal()) next = next with { Value = kept.Value };
+                else Volatile.Write(ref _before, kept?.Value);
+                kept = next;
                 Volatile.Write(ref _kept, kept);
                 Tell(null);
                 if (kept.Note is not null) Noted?.Invoke(kept.Note);

@@ -26,14 +26,20 @@ internal sealed class InjectedHeader
     /// <summary>Whether it is for a request, where a credential has several of one name.</summary>
     public bool IsFor(RequestLine request) => _isFor?.Invoke(request) ?? true;
 
+    /// <summary>Why a credential cannot set a header of this name; null when it can.</summary>
+    public static string? ProblemOf(string name)
+    {
+        if (name.Length == 0 || !name.All(c => char.IsAsciiLetterOrDigit(c) || "!#$%&'*+-.^_`|~".Contains(c, StringComparison.Ordinal)))
+            return $"'{HostPort.Printable(name)}' is not the name of a header";
+        return Forbidden.Contains(name) ? $"'{name}' frames or describes the message, or belongs to one hop; a credential cannot set it" : null;
+    }
+
     /// <summary>Makes a header from a template such as <c>Token {github}</c>, in which <c>{name}</c> stands for a secret.</summary>
     /// <returns>Null, or what is wrong with it.</returns>
     public static string? TryCreate(string name, string template, IReadOnlyDictionary<string, ISecret> secrets, out InjectedHeader? header, Func<string, string>? encode = null, Func<RequestLine, bool>? isFor = null)
     {
         header = null;
-        if (name.Length == 0 || !name.All(c => char.IsAsciiLetterOrDigit(c) || "!#$%&'*+-.^_`|~".Contains(c, StringComparison.Ordinal)))
-            return $"'{HostPort.Printable(name)}' is not the name of a header";
-        if (Forbidden.Contains(name)) return $"'{name}' frames or describes the message, or belongs to one hop; a credential cannot set it";
+        if (ProblemOf(name) is { } oddName) return oddName;
         if (SecretText.TryParse(name, template, secrets, out var value, encode) is { } problem) return problem;
         header = new InjectedHeader(name, value!, isFor);
         return null;

@@ -43,48 +43,17 @@ internal sealed class InjectedParameter
     public static string SetIn(string target, IReadOnlyList<InjectedParameter> parameters)
     {
         if (parameters.Count == 0) return target;
-        var mark = target.IndexOf('?', StringComparison.Ordinal);
-        var result = new StringBuilder(mark < 0 ? target : target[..mark]).Append('?');
-        var isFirst = true;
-        foreach (var (separator, piece) in mark < 0 ? [] : PiecesOf(target[(mark + 1)..]))
-        {
-            if (parameters.Any(p => p.IsNamed(piece))) continue;
-            if (!isFirst) result.Append(separator);
-            result.Append(piece);
-            isFirst = false;
-        }
-
+        var rest = QueryText.Without(target, piece => parameters.Any(p => QueryText.IsNamed(piece, p.Name)));
+        var result = new StringBuilder(rest);
+        var separator = rest.Contains('?', StringComparison.Ordinal) ? '&' : '?';
         foreach (var parameter in parameters)
         {
-            if (!isFirst) result.Append('&');
-            result.Append(parameter.Name).Append('=').Append(Uri.EscapeDataString(parameter._value.Reveal()));
-            isFirst = false;
+            result.Append(separator).Append(parameter.Name).Append('=').Append(Uri.EscapeDataString(parameter._value.Reveal()));
+            separator = '&';
         }
 
         return result.ToString();
     }
 
     public override string ToString() => $"{Name}=***";
-
-    /// <summary>The parameters of a query, each with the separator before it. Some servers take ';' for one: what only they see must not be left in.</summary>
-    internal static IEnumerable<(char Separator, string Piece)> PiecesOf(string query)
-    {
-        var separator = '&';
-        for (var start = 0; start < query.Length;)
-        {
-            var length = query.AsSpan(start).IndexOfAny('&', ';');
-            if (length < 0) length = query.Length - start;
-            yield return (separator, query.Substring(start, length));
-            if (start + length < query.Length) separator = query[start + length];
-            start += length + 1;
-        }
-    }
-
-    // The name as a lenient server reads it: decoded, in any case, without the index of an array.
-    private bool IsNamed(string piece)
-    {
-        var name = Uri.UnescapeDataString(piece.Split('=')[0].Replace('+', ' ')).Trim();
-        var index = name.IndexOf('[', StringComparison.Ordinal);
-        return Name.Equals(index < 0 ? name : name[..index], StringComparison.OrdinalIgnoreCase);
-    }
 }

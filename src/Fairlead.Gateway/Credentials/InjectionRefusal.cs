@@ -22,6 +22,12 @@ internal enum InjectionFault
     /// <summary>The body, in which a placeholder may be, turned out to be too long to be looked through.</summary>
     BodyTooLong,
 
-    /// <summary>The body, in which a placeholder may be, could not be read.</summary>
+    /// <summary>The body, in which a placeholder may be or which is signed, could not be read.</summary>
     Body,
+
+    /// <summary>The body is signed, and too long to be held for that.</summary>
+    BodyTooLongToSign,
+
+    /// <summary>The request is of a kind that cannot be signed.</summary>
+    Unsignable,
 }

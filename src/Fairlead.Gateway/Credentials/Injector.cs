@@ -4,7 +4,7 @@ namespace Fairlead.Gateway.Credentials;
 
 /// <summary>
 /// Applies a session's credentials to one request that policy let pass.
-/// <code>1 no placeholder of another host   2 what the workload set itself   3 the values, fetched where they must be   4 swap: query, headers, body</code>
+/// <code>1 no placeholder of another host   2 what the workload set itself   3 the values, fetched where they must be   4 swap: query, headers, body   5 sign what will be sent</code>
 /// With constant values and without placeholders, nothing is waited for and nothing is looked through.
 /// </summary>
 internal static class Injector
@@ -45,17 +45,30 @@ internal static class Injector
                 // 3. The values.
                 foreach (var header in credential.Headers.Where(h => h.IsFor(line))) headers.Add(header.IsConstant ? header : await header.FillAsync(line, request.HttpContext.RequestAborted));
                 foreach (var parameter in credential.Parameters) parameters.Add(parameter.IsConstant ? parameter : await parameter.FillAsync(line, request.HttpContext.RequestAborted));
-                if (credential.Headers.Count + credential.Parameters.Count > 0) used.Add(credential.Name);
+                if (credential.Certificate?.Problem is { } problem) throw new CredentialException(problem);
+                if (credential.Certificate is not null) used.Add(credential.Name);
+                if (credential.Signer is null && credential.Headers.Count + credential.Parameters.Count > 0) used.Add(credential.Name);
             }
 
             // 4. Swap in what the workload sent, and not in what is ours: a secret stays as it is, whatever it holds.
             var injection = new Injection(target, headers) { Credentials = used };
             if (bound.Any(c => c.Placeholder is not null)) injection = await SwapAsync(injection, bound, line, request);
-            return injection with { Target = InjectedParameter.SetIn(injection.Target, parameters) };
+            if (injection.Refusal is not null) return injection;
+            injection = injection with { Target = InjectedParameter.SetIn(injection.Target, parameters), Secrets = SecretsOf(bound) };
+
+            // 5. Sign what will be sent. A host has one signer at most.
+            if (bound.FirstOrDefault(c => c.Signer is not null) is not { } signing) return injection;
+            current = signing;
+            injection = await signing.Signer!.PrepareAsync(signing.Name, injection, destination, request);
+            return injection.Refusal is null ? injection with { Credentials = [.. injection.Credentials, signing.Name] } : injection;
         }
         catch (CredentialException e)
         {
             return Unavailable(target, current, e);
+        }
+        catch (IOException e)
+        {
+            return new Injection(target, []) { Refusal = new(InjectionFault.Body, current.Name, e.Message, e) };
         }
     }
 
@@ -64,17 +77,10 @@ internal static class Injector
         var mayBeInBody = bound.Where(c => c.Placeholder?.Surfaces.HasFlag(SwapSurfaces.Body) == true).ToList();
         var target = injection.Target;
         byte[]? body = null;
-        try
+        if (mayBeInBody.Count > 0 && await TextBody.ReadAsync(request) is { } read)
         {
-            if (mayBeInBody.Count > 0 && await TextBody.ReadAsync(request) is { } read)
-            {
-                if (read.Length > TextBody.MaxBytes) return Injection.Refused(target, InjectionFault.BodyTooLong, mayBeInBody[0].Name, $"the body is longer than {TextBody.MaxBytes} bytes, may hold a placeholder, and its length was not announced.");
-                body = read;
-            }
-        }
-        catch (IOException e)
-        {
-            return new Injection(target, []) { Refusal = new(InjectionFault.Body, mayBeInBody[0].Name, e.Message, e) };
+            if (read.Length > TextBody.MaxBytes) return Injection.Refused(target, InjectionFault.BodyTooLong, mayBeInBody[0].Name, $"the body is longer than {TextBody.MaxBytes} bytes, may hold a placeholder, and its length was not announced.");
+            body = read;
         }
 
         var pairs = new List<(Placeholder, Secret)>();
@@ -104,6 +110,21 @@ internal static class Injector
             Body = body is null ? null : swap.InBody(body, request.ContentType) ?? body,
             Credentials = used,
         };
+    }
+
+    // Of all that are bound to the destination, whether or not this request carries them: an upstream may remember what another one brought.
+    private static List<(string Credential, Secret Value)> SecretsOf(IReadOnlyList<Credential> bound)
+    {
+        var secrets = new List<(string Credential, Secret Value)>();
+        foreach (var credential in bound.Where(c => c.IsScrubbed))
+        {
+            foreach (var value in credential.Secrets.SelectMany(s => s.Held))
+            {
+                if (!secrets.Any(s => ReferenceEquals(s.Value, value))) secrets.Add((credential.Name, value));
+            }
+        }
+
+        return secrets;
     }
 
     private static Injection Unavailable(string target, Credential credential, CredentialException e) =>

@@ -17,6 +17,9 @@ internal sealed class Placeholder(string text, ISecret secret, SwapSurfaces surf
 
     public SwapSurfaces Surfaces => surfaces;
 
+    /// <summary>What it stands for.</summary>
+    public ISecret Secret => secret;
+
     /// <summary>Checks a text of the configuration.</summary>
     /// <returns>Null, or what is wrong with it.</returns>
     public static string? ProblemOf(string text) => text switch

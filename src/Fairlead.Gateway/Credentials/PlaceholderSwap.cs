@@ -25,7 +25,7 @@ internal sealed class PlaceholderSwap(IReadOnlyList<(Placeholder Placeholder, Se
         if (mark < 0 || !pairs.Any(p => p.Placeholder.Surfaces.HasFlag(SwapSurfaces.Query) && p.Placeholder.IsIn(target))) return target;
         var result = new StringBuilder(target[..mark]).Append('?');
         var isFirst = true;
-        foreach (var (separator, piece) in InjectedParameter.PiecesOf(target[(mark + 1)..]))
+        foreach (var (separator, piece) in QueryText.PiecesOf(target[(mark + 1)..]))
         {
             if (!isFirst) result.Append(separator);
             result.Append(InParameter(piece));
@@ -44,7 +44,7 @@ internal sealed class PlaceholderSwap(IReadOnlyList<(Placeholder Placeholder, Se
         var isForm = contentType?.StartsWith("application/x-www-form-urlencoded", StringComparison.OrdinalIgnoreCase) == true;
         var isJson = contentType?.Contains("json", StringComparison.OrdinalIgnoreCase) == true;
         var swapped = isForm
-            ? string.Concat(InjectedParameter.PiecesOf(text).Select((p, i) => (i == 0 ? "" : p.Separator.ToString()) + InParameter(p.Piece, SwapSurfaces.Body)))
+            ? string.Concat(QueryText.PiecesOf(text).Select((p, i) => (i == 0 ? "" : p.Separator.ToString()) + InParameter(p.Piece, SwapSurfaces.Body)))
             : Replace(text, SwapSurfaces.Body, isJson ? v => JsonEncodedText.Encode(v).Value : v => v);
         return swapped == text ? null : Encoding.Latin1.GetBytes(swapped);
     }

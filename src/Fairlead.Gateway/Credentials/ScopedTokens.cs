@@ -14,6 +14,8 @@ internal sealed class ScopedTokens<TScope>(string name, Func<RequestLine, TScope
     /// <summary>How many tokens are kept: 256.</summary>
     public const int Most = 256;
 
+    private const int MostHeld = 32;
+
     private readonly Lock _gate = new();
     private readonly Dictionary<TScope, (FetchedSecret Token, long Used)> _tokens = [];
     private FetchedSecret? _failing;
@@ -28,6 +30,15 @@ internal sealed class ScopedTokens<TScope>(string name, Func<RequestLine, TScope
         get
         {
             lock (_gate) return _tokens.Count == 0 ? null : _tokens.Values.MaxBy(t => t.Used).Token.Expires;
+        }
+    }
+
+    // Those that were used last: what comes back is looked through for each of them.
+    IReadOnlyList<Secret> ISecret.Held
+    {
+        get
+        {
+            lock (_gate) return [.. _tokens.Values.OrderByDescending(t => t.Used).Take(MostHeld).SelectMany(t => ((ISecret)t.Token).Held)];
         }
     }
 

@@ -29,7 +29,7 @@ internal sealed class SecretText
     public string Scheme => Array.Find(Schemes, s => _encode(_parts[0].Text).StartsWith(s, StringComparison.OrdinalIgnoreCase)) ?? "";
 
     /// <summary>The one secret in it; null where there are several.</summary>
-    public ISecret? OnlySecret => _parts.Where(p => p.Secret is not null).Select(p => p.Secret).Distinct().ToArray() is [var only] ? only : null;
+    public ISecret? OnlySecret => Secrets.ToArray() is [var only] ? only : null;
 
     /// <summary>Reads a template in which <c>{name}</c> stands for a secret.</summary>
     /// <param name="what">What the template is of, for the message.</param>
@@ -37,8 +37,9 @@ internal sealed class SecretText
     /// <param name="secrets">Those that there are.</param>
     /// <param name="text">The text.</param>
     /// <param name="encode">What becomes of the whole before it is sent; default: nothing.</param>
+    /// <param name="isConstantAllowed">True where a template may do without a secret.</param>
     /// <returns>Null, or what is wrong with it.</returns>
-    public static string? TryParse(string what, string template, IReadOnlyDictionary<string, ISecret> secrets, out SecretText? text, Func<string, string>? encode = null)
+    public static string? TryParse(string what, string template, IReadOnlyDictionary<string, ISecret> secrets, out SecretText? text, Func<string, string>? encode = null, bool isConstantAllowed = false)
     {
         text = null;
         var parts = new List<(string, ISecret?)>();
@@ -62,7 +63,7 @@ internal sealed class SecretText
             i = end;
         }
 
-        if (parts.Count == 0) return $"the template of '{what}' names no secret; write it as {{name}}";
+        if (parts.Count == 0 && !isConstantAllowed) return $"the template of '{what}' names no secret; write it as {{name}}";
         parts.Add((literal.ToString(), null));
         text = new SecretText(parts, encode ?? (t => t));
         return null;

@@ -14,8 +14,7 @@ internal static class PrivateKey
     /// <exception cref="IOException">It cannot be read.</exception>
     public static ECDsa Read(string path, string what)
     {
-        if ((File.GetUnixFileMode(path) & ~Owners) != 0)
-            throw new InvalidDataException($"expected mode 0600 on {path}: others can read the key of {what}; chmod it, and consider a new one");
+        RequireOwnersAlone(path, what);
         var key = ECDsa.Create();
         try
         {
@@ -31,6 +30,15 @@ internal static class PrivateKey
             key.Dispose();
             throw new InvalidDataException($"expected the PEM of an ECDSA P-256 key in {path}: {e.Message}", e);
         }
+    }
+
+    /// <summary>Checks that nobody but its owner can touch a file with a key.</summary>
+    /// <exception cref="InvalidDataException">Others can.</exception>
+    /// <exception cref="IOException">It cannot be looked at.</exception>
+    public static void RequireOwnersAlone(string path, string what)
+    {
+        if ((File.GetUnixFileMode(path) & ~Owners) != 0)
+            throw new InvalidDataException($"expected mode 0600 on {path}: others can read the key of {what}; chmod it, and consider a new one");
     }
 
     /// <summary>Makes a key and its file, in place of the one that was there.</summary>

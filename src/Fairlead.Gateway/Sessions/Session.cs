@@ -1,3 +1,4 @@
+using Fairlead.Gateway.Capture;
 using Fairlead.Gateway.Credentials;
 using Fairlead.Gateway.Policy;
 using Fairlead.Wire;
@@ -18,6 +19,9 @@ internal sealed record Session(string Id, byte[] TokenHash, RuleSet Policy, Cred
     public string Root { get; init; } = Id;
 
     public SessionLimits Limits { get; init; } = SessionLimits.None;
+
+    /// <summary>What is kept of its requests besides their records; null for nothing.</summary>
+    public CaptureOptions? Capture { get; init; }
 
     /// <summary>What the parents of a child token left to it: each must allow a request, besides the policy.</summary>
     public IReadOnlyList<RuleSet> Narrowed { get; init; } = [];

@@ -22,6 +22,7 @@ internal sealed class GatewayMetrics : IDisposable
     private readonly Histogram<double> _durations;
     private readonly Counter<long> _credentialUses;
     private readonly Counter<long> _credentialFailures;
+    private readonly Counter<long> _redactions;
 
     public GatewayMetrics()
     {
@@ -33,6 +34,7 @@ internal sealed class GatewayMetrics : IDisposable
         _durations = _meter.CreateHistogram("fairlead_request_duration_seconds", description: "Requests that were forwarded: queue until it was handed to the upstream's client, dial of a connection where one was made, first_byte until the head of the answer, total. Each counted from the beginning but dial.", advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = DurationBounds });
         _credentialUses = _meter.CreateCounter<long>("fairlead_credential_uses_total", description: "Requests that a credential was put into.");
         _credentialFailures = _meter.CreateCounter<long>("fairlead_credential_failures_total", description: "Requests that were not sent for the sake of a credential.");
+        _redactions = _meter.CreateCounter<long>("fairlead_redactions_total", description: "Answers in which a secret of a credential was, and was taken out.");
     }
 
     /// <summary>Adds a value that is asked for when the metrics are.</summary>
@@ -58,6 +60,7 @@ internal sealed class GatewayMetrics : IDisposable
         _requestBytes.Add(record.BytesIn, Label("direction", "in"));
         _requestBytes.Add(record.BytesOut, Label("direction", "out"));
         foreach (var credential in record.Credentials) _credentialUses.Add(1, Label("credential", credential));
+        foreach (var credential in record.Redacted) _redactions.Add(1, Label("credential", credential));
         if (record.Queue == TimeSpan.Zero) return;
         _durations.Record(record.Queue.TotalSeconds, Label("phase", "queue"));
         if (record.Dial > TimeSpan.Zero) _durations.Record(record.Dial.TotalSeconds, Label("phase", "dial"));

@@ -24,6 +24,9 @@ internal sealed class Exchange
     /// <summary>Body bytes to the workload.</summary>
     public long BytesOut { get; set; }
 
+    /// <summary>The credentials of which a secret was in the answer, and was taken out.</summary>
+    public ICollection<string> Redacted { get; } = [];
+
     public void Sent() => Queue = Total;
 
     public void Dialled(TimeSpan duration) => Dial = duration;

@@ -13,6 +13,7 @@ namespace Fairlead.Gateway.Upstream;
 /// workload ──► 1 request, 2 body ──► upstream
 /// workload ◄── 3 head, 5 body, 6 trailers ◄── upstream        4: or both ways, once upgraded
 /// </code>
+/// What comes back has no secret in it that the session's credentials send there.
 /// A failure is a value: the caller explains it while the answer has not begun. After that the answer is cut, never ended as if it were whole.
 /// </summary>
 internal sealed class Forwarder(UpstreamClients clients, UpstreamOptions options)
@@ -22,32 +23,35 @@ internal sealed class Forwarder(UpstreamClients clients, UpstreamOptions options
     /// <param name="context">The workload's request.</param>
     /// <param name="sessionId">Whose connections are used.</param>
     /// <param name="exceptions">Which addresses besides public ones may be dialled for it.</param>
+    /// <param name="certificates">What upstreams are shown for it.</param>
     /// <param name="destination">Where to.</param>
     /// <param name="injection">Path and query, and what the credentials add.</param>
     /// <param name="exchange">What is measured.</param>
     public async Task<ForwardResult> ForwardAsync(
-        HttpContext context, string sessionId, AddressExceptions exceptions, HostPort destination, Injection injection, Exchange exchange)
+        HttpContext context, string sessionId, AddressExceptions exceptions, ClientCertificates certificates, HostPort destination, Injection injection, Exchange exchange)
     {
         using var stopBody = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         // 1. The request. 2. Its body streams while the answer is awaited, and may go on while the answer comes.
         var upgrade = UpgradeRequest.Of(context);
         var hasBody = upgrade is null && context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody == true;
-        var (reader, length) = injection.Body is { } swapped ? (PipeReader.Create(new ReadOnlySequence<byte>(swapped)), swapped.Length) : (context.Request.BodyReader, context.Request.ContentLength);
+        var length = injection.Body?.Length ?? context.Request.ContentLength;
+        var reader = injection.Signature?.Body ?? (injection.Body is { } held ? PipeReader.Create(new ReadOnlySequence<byte>(held)) : context.Request.BodyReader);
         var body = hasBody ? new RequestBody(reader, length, exchange, stopBody.Token) : null;
-        using var request = UpstreamRequest.Create(context, destination, upgrade, body, injection);
+        var scrubber = Scrubber.For(injection.Secrets, exchange.Redacted);
+        using var request = UpstreamRequest.Create(context, destination, upgrade, body, injection, isSearched: scrubber is not null);
         request.Options.Set(UpstreamClients.ExchangeKey, exchange);
         HttpResponseMessage? response = null;
         try
         {
-            response = await SendAsync(clients.For(sessionId, exceptions), request, exchange, limit, context.RequestAborted);
+            response = await SendAsync(clients.For(sessionId, exceptions, certificates), request, exchange, limit, context.RequestAborted);
 
             // 3. The head of the answer. A switch of protocols that nobody asked for would end what the workload and we take for HTTP.
             if (upgrade is null && response.StatusCode == System.Net.HttpStatusCode.SwitchingProtocols)
                 throw new UpstreamException(UpstreamFailure.Protocol, "the upstream switched to another protocol without being asked");
             if (upgrade is { IsExtendedConnect: true } && response.IsSuccessStatusCode)
                 throw new UpstreamException(UpstreamFailure.Protocol, "the upstream did not accept the WebSocket");
-            ResponseHead.Copy(response, context);
+            ResponseHead.Copy(response, context, scrubber);
             if (body is { HasBegun: false } && request.Headers.ExpectContinue == true && HttpProtocol.IsHttp11(context.Request.Protocol))
             {
                 // The workload was never told to send its body, yet may send it: what follows on this connection could not be told apart.
@@ -59,18 +63,20 @@ internal sealed class Forwarder(UpstreamClients clients, UpstreamOptions options
             {
                 await using var workload = await upgrade.AcceptAsync(response);
                 await using var upstream = await response.Content.ReadAsStreamAsync(context.RequestAborted);
-                await CopyBothWaysAsync(workload, upstream, exchange, context.RequestAborted);
+                await using var answer = scrubber is null ? upstream : new ScrubbedStream(upstream, scrubber, keepsLength: true);
+                await CopyBothWaysAsync(workload, upstream, answer, exchange, context.RequestAborted);
                 return new ForwardResult(ForwardEnd.Upgraded);
             }
 
             // 5. The body. 6. Trailers come after the last of it.
-            await CopyBodyAsync(response, context, exchange);
-            ResponseHead.CopyTrailers(response, context);
+            await ResponseBody.CopyAsync(response, context, exchange, scrubber);
+            ResponseHead.CopyTrailers(response, context, scrubber);
             return new ForwardResult(ForwardEnd.Completed);
         }
         catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException or HttpProtocolException or BadHttpRequestException)
         {
-            return Failed(context, body, e, hasAnswer: response is not null);
+            var failed = Failed(context, body, e, hasAnswer: response is not null);
+            return failed.Explanation is { } explanation && scrubber is not null ? failed with { Explanation = scrubber.Clean(explanation) } : failed;
         }
         finally
         {
@@ -133,49 +139,11 @@ internal sealed class Forwarder(UpstreamClients clients, UpstreamOptions options
         _ => "the connection to the upstream broke",
     };
 
-    private static async Task CopyBodyAsync(HttpResponseMessage response, HttpContext context, Exchange exchange)
-    {
-        if (context.Response.StatusCode == StatusCodes.Status205ResetContent) return; // has no content; what an upstream sends all the same ends here
-        await using var upstream = await response.Content.ReadAsStreamAsync(context.RequestAborted);
-        var writer = context.Response.BodyWriter;
-        // Over HTTP/2 the length is only announced; nobody has held the upstream to it yet.
-        var declared = context.Response.ContentLength;
-        var mustBeWhole = !HttpMethods.IsHead(context.Request.Method) && response.StatusCode != System.Net.HttpStatusCode.NotModified;
-        while (true)
-        {
-            // A stream that is silent for hours (server-sent events) holds no buffer: one is rented when bytes are there.
-            var ready = upstream.ReadAsync(Memory<byte>.Empty, context.RequestAborted);
-            // The head does not wait for the first byte: a bidirectional call says nothing before it has seen the head (StartAsync would not send it).
-            // An answer that is over already keeps head and end in one frame: gRPC takes the status from such a head only.
-            if (!context.Response.HasStarted && !ready.IsCompleted) await writer.FlushAsync(context.RequestAborted);
-            _ = await ready;
-            var buffer = ArrayPool<byte>.Shared.Rent(CopyBytes);
-            try
-            {
-                var bytes = await upstream.ReadAsync(buffer, context.RequestAborted);
-                if (bytes == 0)
-                {
-                    if (mustBeWhole && exchange.BytesOut < declared) throw new UpstreamException(UpstreamFailure.Aborted, "the upstream's answer is shorter than it said");
-                    return;
-                }
-
-                exchange.BytesOut += bytes;
-                if (exchange.BytesOut > declared) throw new UpstreamException(UpstreamFailure.Aborted, "the upstream's answer is longer than it said");
-                var flushed = await writer.WriteAsync(buffer.AsMemory(0, bytes), context.RequestAborted);
-                if (flushed.IsCompleted || flushed.IsCanceled) throw new OperationCanceledException("the workload left");
-            }
-            finally
-            {
-                ArrayPool<byte>.Shared.Return(buffer);
-            }
-        }
-    }
-
-    private static async Task CopyBothWaysAsync(Stream workload, Stream upstream, Exchange exchange, CancellationToken clientLeft)
+    private static async Task CopyBothWaysAsync(Stream workload, Stream upstream, Stream answer, Exchange exchange, CancellationToken clientLeft)
     {
         using var other = CancellationTokenSource.CreateLinkedTokenSource(clientLeft);
         var up = CopyAsync(workload, upstream, bytes => exchange.BytesIn += bytes, other.Token);
-        var down = CopyAsync(upstream, workload, bytes => exchange.BytesOut += bytes, other.Token);
+        var down = CopyAsync(answer, workload, bytes => exchange.BytesOut += bytes, other.Token);
         // A WebSocket says by close frames how it ended, and both directions carried them. When one side is gone, in whatever way, the other has nobody to
         // talk to: it sees an end, and whether a close frame came before.
         await Task.WhenAny(up, down);

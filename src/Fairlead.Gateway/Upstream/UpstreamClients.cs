@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Text;
+using Fairlead.Gateway.Credentials;
 using Fairlead.Gateway.Policy;
 using Fairlead.Wire;
 
@@ -8,7 +9,8 @@ namespace Fairlead.Gateway.Upstream;
 
 /// <summary>
 /// One HTTP client, and so one pool of connections, per session. A connection is never shared between sessions: their credentials differ, and
-/// one session's broken request ends an HTTP/2 connection for everybody on it. Nor does a connection outlive the exceptions of the policy that it was made under.
+/// one session's broken request ends an HTTP/2 connection for everybody on it. Nor does a connection outlive the exceptions of the policy, or the client certificate,
+/// that it was made under.
 /// </summary>
 internal sealed class UpstreamClients(UpstreamDialer dialer) : IDisposable
 {
@@ -21,18 +23,19 @@ internal sealed class UpstreamClients(UpstreamDialer dialer) : IDisposable
 
     private readonly ConcurrentDictionary<string, Pool> _bySession = new();
 
-    private sealed record Pool(AddressExceptions Exceptions, Lazy<HttpMessageInvoker> Client);
+    private sealed record Pool(AddressExceptions Exceptions, ClientCertificates Certificates, Lazy<HttpMessageInvoker> Client);
 
-    /// <summary>The client of a session. Once its policy has other exceptions than before, the connections that were made until then are used no more.</summary>
+    /// <summary>The client of a session. Once its policy has other exceptions than before, or it has other certificates, the connections that were made until then are used no more.</summary>
     /// <param name="sessionId">Whose.</param>
     /// <param name="exceptions">Which addresses besides public ones its policy lets it reach, as the policy is now.</param>
-    public HttpMessageInvoker For(string sessionId, AddressExceptions exceptions)
+    /// <param name="certificates">What upstreams are shown for it, as the configuration is now.</param>
+    public HttpMessageInvoker For(string sessionId, AddressExceptions exceptions, ClientCertificates certificates)
     {
         while (true)
         {
-            var pool = _bySession.GetOrAdd(sessionId, id => New(id, exceptions));
-            if (pool.Exceptions.Equals(exceptions)) return pool.Client.Value;
-            var next = New(sessionId, exceptions);
+            var pool = _bySession.GetOrAdd(sessionId, id => New(id, exceptions, certificates));
+            if (pool.Exceptions.Equals(exceptions) && pool.Certificates.Equals(certificates)) return pool.Client.Value;
+            var next = New(sessionId, exceptions, certificates);
             if (!_bySession.TryUpdate(sessionId, next, pool)) continue;
             _ = DisposeSoonAsync(pool);
             return next.Client.Value;
@@ -56,9 +59,9 @@ internal sealed class UpstreamClients(UpstreamDialer dialer) : IDisposable
         pool.Client.Value.Dispose();
     }
 
-    private Pool New(string sessionId, AddressExceptions exceptions) => new(exceptions, new(() => Create(sessionId, exceptions)));
+    private Pool New(string sessionId, AddressExceptions exceptions, ClientCertificates certificates) => new(exceptions, certificates, new(() => Create(sessionId, exceptions, certificates)));
 
-    private HttpMessageInvoker Create(string sessionId, AddressExceptions exceptions) => new(new SocketsHttpHandler
+    private HttpMessageInvoker Create(string sessionId, AddressExceptions exceptions, ClientCertificates certificates) => new(new SocketsHttpHandler
     {
         // A client that helps would be a client that decides: each of these is the workload's business or nobody's.
         UseProxy = false,
@@ -81,17 +84,17 @@ internal sealed class UpstreamClients(UpstreamDialer dialer) : IDisposable
         RequestHeaderEncodingSelector = static (_, _) => Encoding.Latin1,
         ResponseHeaderEncodingSelector = static (_, _) => Encoding.Latin1,
         ConnectTimeout = Timeout.InfiniteTimeSpan, // the dialer has a limit per hop, and says which one was slow
-        ConnectCallback = (context, cancellationToken) => ConnectAsync(context, sessionId, exceptions, cancellationToken),
+        ConnectCallback = (context, cancellationToken) => ConnectAsync(context, sessionId, exceptions, certificates, cancellationToken),
     });
 
-    private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, string sessionId, AddressExceptions exceptions, CancellationToken cancellationToken)
+    private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, string sessionId, AddressExceptions exceptions, ClientCertificates certificates, CancellationToken cancellationToken)
     {
         var request = context.InitialRequestMessage;
         var host = context.DnsEndPoint.Host.Trim('[', ']');
         if (!HostPort.TryCreate(host, context.DnsEndPoint.Port, out var destination, out var problem)) throw new InvalidOperationException(problem);
         var began = Stopwatch.GetTimestamp();
         // What a child asks the resolver counts for its parent, which stands before the mark.
-        var stream = await dialer.DialAsync(sessionId.Split('~')[0], destination, exceptions, offersHttp2: request.Version.Major >= 2, cancellationToken);
+        var stream = await dialer.DialAsync(sessionId.Split('~')[0], destination, exceptions, offersHttp2: request.Version.Major >= 2, certificates.For(destination), cancellationToken);
         if (request.Options.TryGetValue(ExchangeKey, out var exchange)) exchange.Dialled(Stopwatch.GetElapsedTime(began));
         return stream;
     }

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
+using Fairlead.Gateway.Credentials;
 using Fairlead.Gateway.Policy;
 using Fairlead.Wire;
 
@@ -35,12 +36,13 @@ internal sealed class UpstreamDialer(UpstreamOptions options, OwnListeners own, 
     /// <param name="destination">Where to; its host is also the name that the certificate must be for.</param>
     /// <param name="exceptions">Which addresses besides public ones may be dialled.</param>
     /// <param name="offersHttp2">True to offer h2 beside http/1.1 by ALPN.</param>
+    /// <param name="certificate">What it is shown when it asks for it, or null.</param>
     /// <param name="cancellationToken">Ends the attempt when nobody waits for it any more.</param>
     /// <exception cref="UpstreamException">A hop failed; the exception says which and why.</exception>
-    public async Task<SslStream> DialAsync(string caller, HostPort destination, AddressExceptions exceptions, bool offersHttp2, CancellationToken cancellationToken)
+    public async Task<SslStream> DialAsync(string caller, HostPort destination, AddressExceptions exceptions, bool offersHttp2, ClientCertificate? certificate, CancellationToken cancellationToken)
     {
         var connection = await ConnectAsync(caller, destination, exceptions, cancellationToken);
-        return await UpstreamTls.AuthenticateAsync(connection, destination, offersHttp2, options, time, cancellationToken);
+        return await UpstreamTls.AuthenticateAsync(connection, destination, offersHttp2, certificate, options, time, cancellationToken);
     }
 
     /// <summary>Connects, and leaves TLS to the caller.</summary>

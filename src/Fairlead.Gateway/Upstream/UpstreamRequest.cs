@@ -28,7 +28,8 @@ internal static class UpstreamRequest
     /// <param name="upgrade">The protocol of an upgrade, or null.</param>
     /// <param name="body">The body, or null.</param>
     /// <param name="injection">Path and query, and the credentials' headers; the workload's own of these names are dropped.</param>
-    public static HttpRequestMessage Create(HttpContext context, HostPort destination, UpgradeRequest? upgrade, RequestBody? body, Injection injection)
+    /// <param name="isSearched">True when the answer is searched for secrets: it should then come as it is, and not compressed.</param>
+    public static HttpRequestMessage Create(HttpContext context, HostPort destination, UpgradeRequest? upgrade, RequestBody? body, Injection injection, bool isSearched)
     {
         var isHttp2 = HttpProtocol.IsHttp2(context.Request.Protocol) && upgrade is null;
         var request = new HttpRequestMessage
@@ -44,7 +45,7 @@ internal static class UpstreamRequest
         // connection ends before an answer; once it has begun on content it does not.
         if (body is null && !HttpMethods.IsGet(request.Method.Method) && !HttpMethods.IsHead(request.Method.Method) && !HttpMethods.IsOptions(request.Method.Method))
             request.Content = new NoBody();
-        CopyHeaders(context, request, injection);
+        CopyHeaders(context, request, injection, isSearched);
         // Host also becomes the name in TLS in HttpClient, so it is ours: the one canonical value that the tunnel, SNI and Host were found to agree on.
         request.Headers.Host = destination.Port == 443 ? destination.UriHost : destination.ToString();
         upgrade?.AddTo(request);
@@ -54,17 +55,25 @@ internal static class UpstreamRequest
                 throw new InvalidOperationException($"the header '{header.Name}' cannot be set on a request");
         }
 
+        injection.Signature?.SignOn(request);
+
         return request;
     }
 
-    private static void CopyHeaders(HttpContext context, HttpRequestMessage request, Injection injection)
+    private static void CopyHeaders(HttpContext context, HttpRequestMessage request, Injection injection, bool isSearched)
     {
         var nominated = HopByHop.Nominated(context.Request.Headers.Connection);
         foreach (var (name, values) in context.Request.Headers)
         {
             if (name.StartsWith(':') || HopByHop.Contains(name) || nominated?.Contains(name) == true) continue;
             if (name.Equals("Host", StringComparison.OrdinalIgnoreCase) || name.Equals("Content-Length", StringComparison.OrdinalIgnoreCase)) continue;
-            if (IsInjected(name, injection.Headers)) continue;
+            if (injection.Sets(name)) continue;
+            if (isSearched && ContentCoding.IsOffer(name))
+            {
+                if (ContentCoding.InPlaceOf(name) is { } offer) Add(request, name, offer);
+                continue;
+            }
+
             if (name.Equals("Expect", StringComparison.OrdinalIgnoreCase))
             {
                 // The upstream decides: its 100 makes us read the body, which makes Kestrel send the workload its 100.
@@ -88,15 +97,5 @@ internal static class UpstreamRequest
         if (request.Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)values)) return;
         request.Content ??= new NoBody();
         request.Content.Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)values);
-    }
-
-    private static bool IsInjected(string name, IReadOnlyList<InjectedHeader> injected)
-    {
-        foreach (var header in injected)
-        {
-            if (header.IsNamed(name)) return true;
-        }
-
-        return false;
     }
 }

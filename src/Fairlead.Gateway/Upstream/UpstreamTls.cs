@@ -1,6 +1,7 @@
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
+using Fairlead.Gateway.Credentials;
 using Fairlead.Wire;
 
 namespace Fairlead.Gateway.Upstream;
@@ -34,12 +35,13 @@ internal static class UpstreamTls
     /// <param name="connection">A connection to the destination; it becomes the result's, or is closed.</param>
     /// <param name="destination">Its host is the name that the certificate must be for.</param>
     /// <param name="offersHttp2">True to offer h2 beside http/1.1 by ALPN.</param>
+    /// <param name="certificate">What the upstream is shown when it asks for it, or null.</param>
     /// <param name="options">Roots and limits.</param>
     /// <param name="time">The clock that says what "expired" means.</param>
     /// <param name="cancellationToken">Ends it when nobody waits any more.</param>
     /// <exception cref="UpstreamException">It failed.</exception>
     public static async Task<SslStream> AuthenticateAsync(
-        NetworkStream connection, HostPort destination, bool offersHttp2, UpstreamOptions options, TimeProvider time, CancellationToken cancellationToken)
+        NetworkStream connection, HostPort destination, bool offersHttp2, ClientCertificate? certificate, UpstreamOptions options, TimeProvider time, CancellationToken cancellationToken)
     {
         var trust = new UpstreamTrust(options.ExtraRoots, destination.Host, time);
         var stream = new SslStream(connection, leaveInnerStreamOpen: false);
@@ -55,6 +57,7 @@ internal static class UpstreamTls
                     ApplicationProtocols = offersHttp2 ? [SslApplicationProtocol.Http2, SslApplicationProtocol.Http11] : [SslApplicationProtocol.Http11],
                     CertificateChainPolicy = UpstreamTrust.SystemRoots(),
                     RemoteCertificateValidationCallback = trust.Accepts,
+                    ClientCertificateContext = certificate?.Context,
                     AllowRenegotiation = false,
                 },
                 limit.Token);

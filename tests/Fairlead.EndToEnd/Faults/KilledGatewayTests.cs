@@ -16,7 +16,8 @@ public sealed class KilledGatewayTests
     [Fact]
     public async Task What_reached_the_origin_is_in_the_audit_of_a_gateway_that_was_killed()
     {
-        await using var site = await Site.StartAsync();
+        // Small files: a kill meets a rotation now and then.
+        await using var site = await Site.StartAsync(new SiteOptions { Audit = ", rotate: { size: 16KiB }" });
         var port = site.Gateway.Address.Port;
         var gateway = site.Gateway;
         for (var round = 0; round < Rounds; round++)
@@ -43,10 +44,12 @@ public sealed class KilledGatewayTests
         var open = await site.AskGatewayAsync("", "audit", "query", "state/audit.jsonl", "--outcome", "unknown", "--host", Host, "--json");
         Assert.True(open.ExitCode is 0 or 1, open.ToString());
 
+        Assert.True(AuditLog.ClosedOf(site.Audit.File).Count > Rounds, "the audit was not rotated");
+
         // A cut end is found by what the gateway kept beside it.
         var lines = await File.ReadAllLinesAsync(site.Audit.File, Limits.Token());
         await File.WriteAllLinesAsync(site.Folder.File("state/cut.jsonl"), lines[..^1], Limits.Token());
-        var cut = await site.AskGatewayAsync("", "audit", "verify", "state/cut.jsonl", "--key", "state/audit.jsonl.pub", "--head", "state/audit.jsonl.head");
+        var cut = await site.AskGatewayAsync("", "audit", "verify", "state/cut.jsonl", "--part", "--key", "state/audit.jsonl.pub", "--head", "state/audit.jsonl.head");
         Assert.Equal(1, cut.ExitCode);
         Assert.Contains($"cut.jsonl:{lines.Length - 1}: the file ends before the checkpoint", cut.Stdout, StringComparison.Ordinal);
     }

@@ -9,13 +9,18 @@ internal sealed record AuditLog(string File)
     public async Task<IReadOnlyList<JsonNode>> ReadAsync(CancellationToken cancellationToken) =>
         [.. (await ReadAllAsync(cancellationToken)).Where(record => Text(record, "type") is "request" or "tunnel")];
 
-    /// <summary>Every line.</summary>
+    /// <summary>Every line of every file.</summary>
     public async Task<IReadOnlyList<JsonNode>> ReadAllAsync(CancellationToken cancellationToken)
     {
-        var lines = await System.IO.File.ReadAllTextAsync(File, cancellationToken);
-        // The last line may be half written while the gateway runs.
-        var whole = lines[..(lines.LastIndexOf('\n') + 1)];
-        return [.. whole.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonNode.Parse(line)!)];
+        var whole = new System.Text.StringBuilder();
+        foreach (var file in ClosedOf(File).Append(File))
+        {
+            var lines = await System.IO.File.ReadAllTextAsync(file, cancellationToken);
+            // The last line may be half written while the gateway runs.
+            whole.Append(lines.AsSpan(0, lines.LastIndexOf('\n') + 1));
+        }
+
+        return [.. whole.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonNode.Parse(line)!)];
     }
 
     /// <summary>Waits until enough records match: a record is written when its request or tunnel is over.</summary>
@@ -34,6 +39,10 @@ internal sealed record AuditLog(string File)
 
     public async Task<JsonNode> RequestAsync(string path, CancellationToken cancellationToken) =>
         Assert.Single(await WaitForAsync(1, record => Text(record, "type") == "request" && Text(record, "path") == path, cancellationToken));
+
+    /// <summary>The closed files of an audit, the oldest first.</summary>
+    public static IReadOnlyList<string> ClosedOf(string file) =>
+        [.. Directory.GetFiles(Path.GetDirectoryName(file)!, Path.GetFileNameWithoutExtension(file) + "-*Z.jsonl").Order(StringComparer.Ordinal)];
 
     public static string? Text(JsonNode record, string field) => record[field]?.ToString();
 }

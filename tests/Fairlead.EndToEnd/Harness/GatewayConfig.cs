@@ -16,6 +16,7 @@ internal static class GatewayConfig
         File.SetUnixFileMode(folder.File("print-git-token.sh"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         folder.Write("state/origin-ca.pem", origin.Certificates.RootPem + options.ExtraCa);
         foreach (var (name, content) in options.Files) folder.Write(name, content);
+        options.Prepare(folder);
         return folder.Write("fairlead.yaml", Text(origin, options));
     }
 
@@ -34,7 +35,7 @@ internal static class GatewayConfig
               tools: { from: env, name: TOOLS_KEY }
               git: { from: exec, command: [./print-git-token.sh] }
             """);
-        foreach (var line in options.Secrets) text.AppendLine(CultureInfo.InvariantCulture, $"  {line}");
+        foreach (var secret in options.Secrets) text.AppendLine(CultureInfo.InvariantCulture, $"  {secret}");
         text.AppendLine("""
             credentials:
               datadog: { use: header, set: { DD-API-KEY: "{datadog}" }, hosts: [api.datadoghq.com] }
@@ -44,7 +45,7 @@ internal static class GatewayConfig
               swapped: { use: placeholder, secret: github, placeholder: ghp_PLACEHOLDER-for-tests, swap: [header, basic, query, body], hosts: [api.github.com] }
               git: { use: basic, username: x-access-token, password: git, hosts: [git.test] }
             """);
-        foreach (var line in options.Credentials) text.AppendLine(CultureInfo.InvariantCulture, $"  {line}");
+        foreach (var credential in options.Credentials) text.AppendLine(CultureInfo.InvariantCulture, $"  {credential}");
         text.AppendLine("""
             policies:
               default:
@@ -61,8 +62,8 @@ internal static class GatewayConfig
             """);
         foreach (var session in options.Sessions) text.AppendLine(CultureInfo.InvariantCulture, $"  - {session}");
         if (options.Sections.Length > 0) text.AppendLine(options.Sections);
+        text.AppendLine(CultureInfo.InvariantCulture, $"audit: {{ file: ./state/audit.jsonl{options.Audit} }}");
         text.AppendLine("""
-            audit: { file: ./state/audit.jsonl }
             upstream:
               extra_ca: ./state/origin-ca.pem
             """);

@@ -18,20 +18,26 @@ internal sealed record SiteOptions
     /// <summary>Rules after the usual ones.</summary>
     public IReadOnlyList<string> Rules { get; init; } = [];
 
-    /// <summary>Entries of <c>secrets</c> and <c>credentials</c> after the usual ones, a line each.</summary>
-    public IReadOnlyList<string> Secrets { get; init; } = [];
-
-    /// <inheritdoc cref="Secrets"/>
-    public IReadOnlyList<string> Credentials { get; init; } = [];
-
     /// <summary>Entries of <c>sessions</c> after the usual two.</summary>
     public IReadOnlyList<string> Sessions { get; init; } = [];
+
+    /// <summary>Entries of <c>secrets</c> after the usual ones.</summary>
+    public IReadOnlyList<string> Secrets { get; init; } = [];
+
+    /// <summary>Entries of <c>credentials</c> after the usual ones.</summary>
+    public IReadOnlyList<string> Credentials { get; init; } = [];
 
     /// <summary>Sections of the configuration that the usual one has not: <c>issuers</c>, <c>admin</c> and so on.</summary>
     public string Sections { get; init; } = "";
 
+    /// <summary>What is in the section <c>audit</c> behind its file.</summary>
+    public string Audit { get; init; } = "";
+
     /// <summary>Files of the site's folder, written before the gateway starts.</summary>
     public IReadOnlyDictionary<string, string> Files { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Does more to the site's folder before the gateway starts.</summary>
+    public Action<TempFolder> Prepare { get; init; } = _ => { };
 
     /// <summary>Keys of the policy beside its rules, a line each.</summary>
     public IReadOnlyList<string> Policy { get; init; } = [];

@@ -22,11 +22,12 @@ public sealed partial class ConfigSchemaTests : IDisposable
           pass: { from: file, path: pass }
           kept: { from: vault, address: "https://vault.example.com", mount: kv, path: ci/key, field: key, namespace: team, auth: { token: { from: file, path: token } }, ca: ca.pem }
           kept-too: { from: vault, address: "https://vault.example.com", path: ci/key, field: key, auth: { kubernetes: { role: gateway, mount: k8s, jwt: jwt } }, ttl: 1h }
+          stored: { from: aws-secrets-manager, secret_id: prod/db, region: eu-west-1, field: password, version_stage: AWSPREVIOUS, access_key_id: FAKE, secret_access_key: { from: env, name: KEY }, session_token: { from: env, name: KEY }, endpoint: "https://vpce.example.com", ca: ca.pem, ttl: 15m, on_error: deny }
           made: { from: exec, command: [make, "--key"], ttl: 15m, on_error: { use_stale: 1h } }
         credentials:
           one: { use: header, set: { X-Key: "{key}" }, hosts: [api.example.com] }
           two: { use: bearer, secret: pass, hosts: ["*.example.com:8443"] }
-          three: { use: basic, username: x-access-token, password: pass, hosts: [git.example.com], existing: keep }
+          three: { use: basic, username: x-access-token, password: pass, hosts: [git.example.com], existing: keep, scrub: false }
           four: { use: query, set: { key: "{made}" }, hosts: [maps.example.com] }
           five: { use: placeholder, secret: made, hosts: [other.example.com], placeholder: FAKE-PLACEHOLDER-0001, swap: [header, basic, query, body] }
           six: { use: oauth2-client-credentials, token_url: "https://login.example.com/token", client_id: build, client_secret: pass, scopes: [read], audience: api, client_auth: body, token_ca: ca.pem, hosts: [orders.example.com] }
@@ -36,6 +37,9 @@ public sealed partial class ConfigSchemaTests : IDisposable
           ten: { use: oci-registry, password: pass, realm_hosts: [auth.example.com], hosts: [registry2.example.com] }
           eleven: { use: google-service-account, key: { from: env, name: GOOGLE }, scopes: ["https://www.googleapis.com/auth/cloud-platform"], subject: me@example.com, token_url: "https://login.example.com/token", token_ca: ca.pem, hosts: [storage.googleapis.com] }
           twelve: { use: google-service-account, key: { from: env, name: GOOGLE }, audience: "https://run.example.com", hosts: [run.example.com], existing: keep }
+          aws: { use: aws-sigv4, access_key_id: "{key}", secret_access_key: pass, session_token: made, region: eu-west-1, service: s3, max_body: 16MiB, hosts: [s3.eu-west-1.amazonaws.com] }
+          mtls: { use: client-certificate, certificate: client.pem, key: client.key, hosts: [bank.example.com] }
+          hmac: { use: hmac, key: pass, key_encoding: base64, algorithm: sha512, sign: "{timestamp}{method}{target}{body}", encoding: base64, header: X-Signature, value: "v1={signature}", set: { X-Time: "{timestamp}" }, max_body: 2MiB, hosts: [exchange.example.com] }
         host_sets: { some: [a.example.com, b.example.com] }
         policies:
           default:
@@ -55,12 +59,12 @@ public sealed partial class ConfigSchemaTests : IDisposable
           url: { issuer: "https://q.example.com", audience: fairlead, jwks: { url: "https://10.0.0.1/jwks", ca: ca.pem, token: { from: file, path: token } }, algorithms: [ES256, RS256] }
           private: { issuer: "https://r.example.com", audience: fairlead, jwks: { discover: "https://10.0.0.1", ca: ca.pem, token: { from: file, path: token } } }
         sessions:
-          - { id: demo, token: { from: env, name: TOKEN }, policy: default, credentials: [one, two], limits: { tunnels: 8, requests_per_minute: 60, bytes: 1GiB, max_body: 1000000 } }
+          - { id: demo, token: { from: env, name: TOKEN }, policy: default, credentials: [one, two], limits: { tunnels: 8, requests_per_minute: 60, bytes: 1GiB, max_body: 1000000 }, capture: { bodies: true, max_body: 64KiB } }
           - { id: agents, issuer: fairlead, policy: default }
           - { id: ci, issuer: found, match: { repository: acme/web, ref: [a, "b*"], run: 7 }, lifetime: 4h, policy: default, credentials: [], limits: { tunnels: 8 } }
         revocations: state/revoked
         admin: { listen: "https://0.0.0.0:9000", tls: { certificate: gw.pem, key: gw.key }, token: { from: file, path: token } }
-        audit: { file: state/audit.jsonl, guarantee: before-upstream-always, key: state/audit.key }
+        audit: { file: state/audit.jsonl, guarantee: before-upstream-always, key: state/audit.key, rotate: { size: 256MiB, every: 1d }, keep: { files: 30, time: 90d, unsent: 1GiB }, sinks: [{ name: out, type: stdout }, { name: otel, type: otlp, url: "https://o.example.com/v1/logs", headers: { Authorization: { from: env, name: OTLP } }, ca: ca.pem, required: 5m }, { name: db, type: postgresql, host: db.example.com, port: 5433, database: a, user: u, password: { from: file, path: token }, ca: ca.pem, table: s.t, create_table: true }] }
         traces: { otlp: "https://collector.example.com:4318", headers: { Authorization: "Bearer {key}" }, sample: 0.1, ca: ca.pem }
         upstream:
           extra_ca: roots.pem
@@ -124,9 +128,14 @@ public sealed partial class ConfigSchemaTests : IDisposable
         { "version: 1", "version: 2" },
         { "listen: https://127.0.0.1:8443/edge", "listen: ftp://127.0.0.1:8443" },
         { "listen: https://127.0.0.1:8443/edge\n", "" },
-        { "audit: { file: state/audit.jsonl, guarantee: before-upstream-always, key: state/audit.key }", "audit: state/audit.jsonl" },
+        { "audit: { file:", "audits: { file:" },
+        { "rotate: { size: 256MiB", "rotate: { size: 256MB" },
+        { "keep: { files: 30, time: 90d, ", "keep: { " },
+        { "type: stdout", "type: syslog" },
+        { "table: s.t", "table: \"s;t\"" },
         { "guarantee: before-upstream-always", "guarantee: always" },
         { "existing: keep", "existing: kept" },
+        { "scrub: false", "scrub: never" },
         { "placeholder: FAKE-PLACEHOLDER-0001", "placeholder: short" },
         { "use_stale: 1h", "use_stale: 1" },
         { "directory: state/ca, ", "" },
@@ -143,6 +152,11 @@ public sealed partial class ConfigSchemaTests : IDisposable
         { "use: bearer, secret: pass, hosts: [\"*", "use: bearer, set: { X: y }, hosts: [\"*" },
         { "hosts: [api.example.com] }", "hosts: [] }" },
         { "hosts: [api.example.com] }", "hosts: api.example.com }" },
+        { "algorithm: sha512", "algorithm: md5" },
+        { "header: X-Signature, ", "" },
+        { "region: eu-west-1, service: s3", "region: eu/west, service: s3" },
+        { "certificate: client.pem, ", "" },
+        { "secret_id: prod/db, ", "" },
         { "mode: enforce", "mode: enforced" },
         { "default: deny", "default: no" },
         { "from: credentials", "from: everywhere" },

@@ -17,6 +17,7 @@ public sealed class RedTeamTests
         new EvasiveBodies(),
         new HostileAnswers(),
         new StrayCredentials(),
+        new EchoedSecrets(),
         new ForgedRecords(),
         new BrokenConfigurations(),
         new Floods(),

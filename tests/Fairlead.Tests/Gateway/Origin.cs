@@ -33,7 +33,10 @@ internal sealed class Origin : IAsyncDisposable
     /// <summary>Connections accepted, whatever came of them.</summary>
     public int Connections => Volatile.Read(ref _connections);
 
-    public static async Task<Origin> StartAsync(OriginCa ca, RequestDelegate? answer = null)
+    /// <param name="ca">Issues its certificates.</param>
+    /// <param name="answer">Answers; default: a text.</param>
+    /// <param name="shown">Takes what a client shows in TLS; where it is given, every client is asked to.</param>
+    public static async Task<Origin> StartAsync(OriginCa ca, RequestDelegate? answer = null, Action<X509Certificate2?>? shown = null)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration();
@@ -57,6 +60,12 @@ internal sealed class Origin : IAsyncDisposable
                     {
                         ServerCertificateContext = certificate,
                         ApplicationProtocols = [SslApplicationProtocol.Http2, SslApplicationProtocol.Http11],
+                        ClientCertificateRequired = shown is not null,
+                        RemoteCertificateValidationCallback = shown is null ? null : (_, certificate, _, _) =>
+                        {
+                            shown(certificate as X509Certificate2);
+                            return certificate is not null;
+                        },
                     });
                 },
             });

@@ -28,10 +28,10 @@ internal sealed class RawOrigin : IAsyncDisposable
     public int Connections => Volatile.Read(ref _connections);
 
     /// <summary>One that does TLS first.</summary>
-    public static RawOrigin OverTls(X509Certificate2 certificate, Func<SslStream, Task> serve) => new(async stream =>
+    public static RawOrigin OverTls(X509Certificate2 certificate, Func<SslStream, Task> serve, SslApplicationProtocol? protocol = null) => new(async stream =>
     {
         await using var tls = new SslStream(stream);
-        await tls.AuthenticateAsServerAsync(new SslServerAuthenticationOptions { ServerCertificate = certificate }, Limits.Token);
+        await tls.AuthenticateAsServerAsync(new SslServerAuthenticationOptions { ServerCertificate = certificate, ApplicationProtocols = protocol is null ? null : [protocol.Value] }, Limits.Token);
         await serve(tls);
         await tls.ShutdownAsync();
     });

@@ -45,6 +45,14 @@ public sealed partial class DocumentationTests : IDisposable
     }
 
     [Fact]
+    public void The_credentials_that_sign_and_that_a_page_shows_load()
+    {
+        var shown = YamlBlock().Match(File.ReadAllText(RepositoryFiles.PathOf("docs/signing.md"))).Groups[1].Value;
+
+        Assert.Equal(3, Assert.Single(ConfigFile.LoadForReview(_folder.Write("fairlead.yaml", shown)).Sessions).Credentials.All.Count);
+    }
+
+    [Fact]
     public void The_traces_that_a_page_shows_load()
     {
         var whole = YamlBlock().Match(File.ReadAllText(RepositoryFiles.PathOf("docs/configuration.md"))).Groups[1].Value;

@@ -83,6 +83,7 @@ internal sealed class Arena : IAsyncDisposable
             credentials:
               vault: { use: header, set: { X-Vault-Key: "{vault}", Authorization: "Token {vault}" }, hosts: [vault.red.test] }
               other: { use: bearer, secret: other, hosts: ["*.other.red.test"] }
+              swapped: { use: placeholder, secret: other, placeholder: red-PLACEHOLDER-0001, hosts: [swap.red.test] }
             policies:
               default:
                 rules:
@@ -91,7 +92,7 @@ internal sealed class Arena : IAsyncDisposable
         foreach (var rule in rules) text.Append(CultureInfo.InvariantCulture, $"      - {rule}\n");
         text.Append("""
             sessions:
-              - { id: demo, token: { from: env, name: FAIRLEAD_TOKEN }, policy: default, credentials: [vault, other] }
+              - { id: demo, token: { from: env, name: FAIRLEAD_TOKEN }, policy: default, credentials: [vault, other, swapped] }
               - { id: other, token: { from: env, name: OTHER_TOKEN }, policy: default }
             audit: { file: ./state/audit.jsonl }
             upstream:

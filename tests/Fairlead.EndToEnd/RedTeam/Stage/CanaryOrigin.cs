@@ -12,6 +12,11 @@ namespace Fairlead.EndToEnd.RedTeam.Stage;
 /// <summary>The ground truth: an origin that keeps what arrives, byte for byte, by the name that TLS asked for, and answers what it is told to.</summary>
 internal sealed class CanaryOrigin : IAsyncDisposable
 {
+    /// <summary>In an answer: a moment in which nothing is sent. It is none of the characters that are bytes.</summary>
+    public const string Pause = "\ue000";
+
+    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(250);
+
     private readonly TestAuthority _authority = new("Red Team Origin CA");
     private readonly X509Certificate2 _certificate;
     private readonly Socket _listener = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
@@ -106,7 +111,12 @@ internal sealed class CanaryOrigin : IAsyncDisposable
                 connection.Add(request);
                 var number = _answered.AddOrUpdate(connection.ServerName, 1, (_, count) => count + 1);
                 var (answer, isLast) = Answer(connection.ServerName, request, number);
-                await tls.WriteAsync(Encoding.Latin1.GetBytes(answer), _stop.Token);
+                foreach (var (i, part) in answer.Split(Pause).Index())
+                {
+                    if (i > 0) await Task.Delay(s_pause, _stop.Token);
+                    await tls.WriteAsync(Encoding.Latin1.GetBytes(part), _stop.Token);
+                }
+
                 if (!isLast) continue;
                 await tls.ShutdownAsync();
                 return;

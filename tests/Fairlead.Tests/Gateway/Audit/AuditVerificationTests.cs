@@ -25,7 +25,7 @@ public sealed class AuditVerificationTests : IDisposable
         var (finding, verification) = Verification.Of(Path);
 
         Assert.Null(finding);
-        Assert.Equal((lines.Length, 2, 0, true, 0), (verification.Records, verification.Checkpoints, verification.Unsigned, verification.IsClosed, verification.Unanswered));
+        Assert.Equal((lines.Length, 2, 0, true, 0), (verification.Records, verification.Checkpoints, verification.Unsigned, verification.Last == CheckpointKind.Closed, verification.Unanswered));
     }
 
     [Fact]
@@ -109,7 +109,7 @@ public sealed class AuditVerificationTests : IDisposable
     [Fact]
     public async Task Without_a_checkpoint_nothing_long_holds()
     {
-        var count = AuditLog.LinesPerCheckpoint;
+        var count = AuditWriter.LinesPerCheckpoint;
         using (var audit = AuditLog.Open(new(Path), TimeProvider.System, NullLogger.Instance))
         {
             for (var i = 0; i < count + 10; i++) await audit.WriteAsync(AuditLogTests.RequestOf($"/{i}"));
@@ -163,7 +163,7 @@ public sealed class AuditVerificationTests : IDisposable
         string[] Paths(AuditQuery query)
         {
             using var file = File.OpenRead(Path);
-            return [.. query.Find(file, () => Assert.Fail("a line was skipped")).Select(f => f.Record.TryGetProperty("path", out var path) ? path.GetString()! : "(tunnel)")];
+            return [.. query.Find([file], () => Assert.Fail("a line was skipped")).Select(f => f.Record.TryGetProperty("path", out var path) ? path.GetString()! : "(tunnel)")];
         }
     }
 
@@ -201,7 +201,7 @@ public sealed class AuditVerificationTests : IDisposable
     {
         var finding = Found(lines, what);
         // What is missing is seen at the line behind it, or where the file ends.
-        Assert.True(finding.Line == index + 1 || index >= lines.Length || finding.Line == index, $"{what}: {finding}");
+        Assert.True(finding.Line == index + 1 || (index == 0 && finding.Line == 2) || index >= lines.Length || finding.Line == index, $"{what}: {finding}");
     }
 
     private AuditFinding Found(string[] lines, string what)

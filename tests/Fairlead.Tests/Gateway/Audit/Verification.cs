@@ -11,7 +11,7 @@ internal static class Verification
     {
         using var key = AuditKey.ReadPublic(AuditOptions.PublicKeyOf(file));
         var verification = new AuditVerification([key], withHead ? File.ReadAllBytes(AuditOptions.HeadOf(file)).AsSpan().TrimEnd((byte)'\n').ToArray() : null);
-        using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
-        return (verification.Read(file, stream) ?? verification.End(), verification);
+        using var audit = AuditReading.Open([file]);
+        return (audit.Files.Select(f => verification.Read(f.Name, f.Stream)).FirstOrDefault(finding => finding is not null) ?? verification.End(), verification);
     }
 }

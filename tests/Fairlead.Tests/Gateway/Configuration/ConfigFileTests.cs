@@ -1,4 +1,5 @@
 using System.Net;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json;
 using Fairlead.Gateway.Configuration;
@@ -50,6 +51,11 @@ public sealed class ConfigFileTests : IDisposable
             _folder.Write(file, JsonSerializer.Serialize(new { type = "service_account", client_email = "robot@p.test", private_key = Credentials.TokenPeer.PrivatePem, token_uri = url }));
         using var ca = new OriginCa();
         _folder.Write("roots.pem", ca.Root.ExportCertificatePem());
+        using var client = ca.Issue("client", usage: OriginCa.ClientAuth);
+        using var key = client.GetECDsaPrivateKey()!;
+        _folder.Write("client.pem", client.ExportCertificatePem());
+        foreach (var (name, mode) in new[] { ("client.key", UnixFileMode.UserRead | UnixFileMode.UserWrite), ("open.key", UnixFileMode.UserRead | UnixFileMode.OtherRead) })
+            File.SetUnixFileMode(_folder.Write(name, key.ExportPkcs8PrivateKeyPem()), mode);
     }
 
     public void Dispose() => _folder.Dispose();
@@ -76,6 +82,15 @@ public sealed class ConfigFileTests : IDisposable
         Assert.Equal(
             ["2001:db8::1=[::1]:9443", "api.test=127.0.0.1:9443", "bare.test=127.0.0.1:0"],
             options.Upstream.Resolve.Select(r => $"{r.Key}={r.Value}").Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void A_secret_that_is_too_short_to_be_found_in_answers_is_warned_about()
+    {
+        _folder.Write("pass.txt", "FAKE-67");
+
+        Assert.Equal(["credentials.github: the secret 'pass' is shorter than 8 characters, so an answer that repeats it is not recognised; make it longer, or write 'scrub: false'"], Load(Good).Warnings);
+        Assert.Empty(Load(Good.Replace("secret: pass", "secret: pass, scrub: false", StringComparison.Ordinal)).Warnings);
     }
 
     [Theory]
@@ -115,7 +130,7 @@ public sealed class ConfigFileTests : IDisposable
         { "ca: { directory: state/ca }", "ca: state/ca", "3:5", "ca: expected a mapping (key: value), got a text" },
         { "ca: { directory: state/ca }", "ca: { directry: state/ca }", "3:7", "ca.directry: unknown key 'directry'; did you mean 'directory'?" },
         { "ca: { directory: state/ca }", "ca: { directory: \"a\\0b\" }", "3:18", "ca.directory: expected a path, got 'a\\u0000b'" },
-        { "from: env, name: FAIRLEAD_TEST_KEY", "from: environment, name: FAIRLEAD_TEST_KEY", "5:16", "secrets.key.from: expected env or file or exec or vault, got 'environment'; did you mean " },
+        { "from: env, name: FAIRLEAD_TEST_KEY", "from: environment, name: FAIRLEAD_TEST_KEY", "5:16", "secrets.key.from: expected env or file or exec or vault or aws-secrets-manager, got 'environment'; did you mean " },
         { "name: FAIRLEAD_TEST_KEY", "path: pass.txt", "5:27", "secrets.key.path: 'path' is for 'from: file'" },
         { "name: FAIRLEAD_TEST_KEY", "name: FAIRLEAD_TEST_NOT_SET", "5:8", "secrets.key: the environment variable FAIRLEAD_TEST_NOT_SET is not set" },
         { "name: FAIRLEAD_TEST_KEY", "name: FAIRLEAD_TEST_EMPTY", "5:8", "secrets.key: " },
@@ -124,7 +139,7 @@ public sealed class ConfigFileTests : IDisposable
         { "path: pass.txt", "path: none.txt", "6:9", "secrets.pass: the file " },
         { "path: pass.txt", "path: .", "6:9", "secrets.pass: the file " },
         { "path: pass.txt", "path: pass.txt, name: X", "6:45", "secrets.pass.name: 'name' is for 'from: env'" },
-        { "use: header", "use: haeder", "8:19", "credentials.datadog.use: expected header or bearer or basic or query or placeholder or oauth2-client-credentials or oauth2-refresh-token or github-app or oci-registry or google-service-account, got 'haeder'; did you mean 'header'?" },
+        { "use: header", "use: haeder", "8:19", "credentials.datadog.use: expected header or bearer or basic or query or placeholder or oauth2-client-credentials or oauth2-refresh-token or github-app or oci-registry or google-service-account or aws-sigv4 or client-certificate or hmac, got 'haeder'; did you mean 'header'?" },
         { "\"{key}\"", "\"{kye}\"", "8:46", "credentials.datadog.set.DD-API-KEY: there is no secret 'kye'" },
         { "\"{key}\"", "\"literal\"", "8:46", "credentials.datadog.set.DD-API-KEY: the template of 'DD-API-KEY' names no secret" },
         { "DD-API-KEY:", "Host:", "8:40", "credentials.datadog.set.Host: 'Host' frames or describes the message" },
@@ -143,6 +158,8 @@ public sealed class ConfigFileTests : IDisposable
         { "use: bearer, secret: pass", "use: query, set: { k: '{pass}', K: '{key}' }", "9:48", "the parameter 'K' is set twice" },
         { "use: bearer, secret: pass", "use: query, set: { k: '{pass}' }, existing: keep", "9:57", "'existing' is for 'use: header'" },
         { "secret: pass", "secret: pass, existing: never", "9:50", "expected replace or keep or refuse-unless-placeholder, got 'never'" },
+        { "secret: pass", "secret: pass, scrub: false", "", "" },
+        { "secret: pass", "secret: pass, scrub: no", "9:47", "expected true or false, got 'no'" },
         { "secret: pass", "secret: pass, existing: refuse-unless-placeholder", "9:50", "it needs a 'placeholder'" },
         { "secret: pass", "secret: pass, existing: refuse-unless-placeholder, placeholder: sk-placeholder-0001", "", "" },
         { "secret: pass", "secret: pass, placeholder: too-short", "9:53", "expected at least 16 characters, got 9" },
@@ -187,6 +204,29 @@ public sealed class ConfigFileTests : IDisposable
         { "from: env, name: FAIRLEAD_TEST_KEY", "from: vault, address: 'https://127.0.0.1:1', path: ci/../key, field: key, auth: { token: { from: file, path: pass.txt } }", "5:61", "expected a path such as kv or ci/deploy, got 'ci/../key'" },
         { "from: env, name: FAIRLEAD_TEST_KEY", "from: vault, address: 'https://127.0.0.1:1', path: key, field: key, auth: {}", "5:84", "expected one of 'token' and 'kubernetes'" },
         { "from: env, name: FAIRLEAD_TEST_KEY", "from: vault, address: 'http://127.0.0.1:1', path: key, field: key, auth: { kubernetes: { role: r } }", "5:32", "expected an https URL without user and fragment" },
+        { "use: bearer, secret: pass", "use: aws-sigv4, access_key_id: FAKE, secret_access_key: pass, session_token: key, region: eu-west-1, service: s3, max_body: 16MiB", "", "" },
+        { "use: bearer, secret: pass", "use: aws-sigv4, access_key_id: '{key}', secret_access_key: pass", "", "" },
+        { "use: bearer, secret: pass", "use: aws-sigv4, access_key_id: '{kye}', secret_access_key: pass", "9:44", "credentials.github.access_key_id: there is no secret 'kye'" },
+        { "use: bearer, secret: pass", "use: aws-sigv4, access_key_id: FAKE", "9:11", "'secret_access_key' is missing" },
+        { "use: bearer, secret: pass", "use: aws-sigv4, access_key_id: FAKE, secret_access_key: pass, region: 'a/b'", "9:83", "expected letters, digits, '-' and '_', got 'a/b'" },
+        { "use: bearer, secret: pass", "use: aws-sigv4, access_key_id: FAKE, secret_access_key: pass, max_body: 1GiB", "9:85", "expected 1 to 67108864 bytes: a body is held in memory to be signed" },
+        { "use: bearer, secret: pass", "use: aws-sigv4, access_key_id: FAKE, secret_access_key: pass, placeholder: sk-placeholder-0001", "9:88", "the secret of 'use: aws-sigv4' never leaves the gateway" },
+        { "use: bearer, secret: pass", "use: aws-sigv4, access_key_id: FAKE, secret_access_key: pass, existing: keep", "9:85", "'existing' is for" },
+        { "use: bearer, secret: pass", "use: client-certificate, certificate: client.pem, key: client.key", "", "" },
+        { "use: bearer, secret: pass", "use: client-certificate, certificate: client.pem, key: open.key", "9:68", "credentials.github.key: expected mode 0600 on " },
+        { "use: bearer, secret: pass", "use: client-certificate, certificate: roots.pem, key: client.key", "9:67", "credentials.github.key: expected a certificate in " },
+        { "use: bearer, secret: pass", "use: client-certificate, certificate: none.pem, key: client.key", "9:51", "none.pem does not exist" },
+        { "use: bearer, secret: pass", "use: hmac, key: pass, key_encoding: text, algorithm: sha1, sign: \"{method}\\n{header:Date}\", encoding: base64, header: X-Sign, value: 'v={signature}', set: { X-Time: '{timestamp}' }, max_body: 1MiB", "", "" },
+        { "use: bearer, secret: pass", "use: hmac, key: pass, sign: '{methot}', header: X-Sign", "9:41", "credentials.github.sign: there is no part 'methot'; there are method, path," },
+        { "use: bearer, secret: pass", "use: hmac, key: pass, sign: '{method', header: X-Sign", "9:41", "credentials.github.sign: it has '{' without '}'" },
+        { "use: bearer, secret: pass", "use: hmac, key: pass, sign: '{body}', header: Host", "9:59", "credentials.github.header: 'Host' frames or describes the message" },
+        { "use: bearer, secret: pass", "use: hmac, key: pass, sign: '{body}', header: X-Sign, value: '{timestamp}'", "9:74", "credentials.github.value: it has no {signature}" },
+        { "use: bearer, secret: pass", "use: hmac, key: pass, sign: '{body}', header: X-Sign, set: { X-Body: '{body}' }", "9:82", "the value of a header can hold neither a line feed nor {body}" },
+        { "use: bearer, secret: pass", "use: hmac, key: pass, key_encoding: hex, sign: '{body}', header: X-Sign", "9:29", "credentials.github.key: the key is not in hexadecimal" },
+        { "from: env, name: FAIRLEAD_TEST_KEY", "from: aws-secrets-manager, region: eu-west-1", "5:8", "'secret_id' is missing" },
+        { "from: env, name: FAIRLEAD_TEST_KEY", "from: aws-secrets-manager, secret_id: a, region: 'eu/west'", "5:59", "expected a region such as eu-central-1" },
+        { "from: env, name: FAIRLEAD_TEST_KEY", "from: aws-secrets-manager, secret_id: a, region: eu-west-1, access_key_id: FAKE", "5:8", "'secret_access_key' is missing" },
+        { "from: env, name: FAIRLEAD_TEST_KEY", "from: aws-secrets-manager, secret_id: a, region: eu-west-1, access_key_id: FAKE, secret_access_key: { from: env, name: FAIRLEAD_TEST_TOKEN }, endpoint: 'http://a.test'", "5:162", "expected an https URL" },
         { "secret: pass", "secret: pas", "9:34", "credentials.github.secret: there is no secret 'pas'" },
         { "[git.test]", "[]", "9:11", "credentials.github: 'hosts' names no host, so the credential could never be used" },
         { "[git.test]", "git.test", "9:47", "credentials.github.hosts: expected a list, got a text" },
@@ -207,6 +247,10 @@ public sealed class ConfigFileTests : IDisposable
         { "policy: default", "policy: defualt", "16:73", "sessions[0].policy: there is no policy 'defualt'; did you mean 'default'?" },
         { "[datadog, github]", "[datadgo]", "16:96", "sessions[0].credentials[0]: there is no credential 'datadgo'; did you mean 'datadog'?" },
         { "[datadog, github]", "[datadog, datadog]", "16:105", "both set DD-API-KEY" },
+        { "id: two", "id: two, capture: true", "17:25", "sessions[1].capture: expected a mapping (key: value), got a text" },
+        { "id: two", "id: two, capture: { bodies: sometimes }", "17:35", "sessions[1].capture.bodies: expected true or false, got 'sometimes'" },
+        { "id: two", "id: two, capture: { bodies: true, max_body: 1GiB }", "17:51", "sessions[1].capture.max_body: expected 1 to 1024KiB" },
+        { "id: two", "id: two, capture: { bodies: false, max_body: 1KiB }", "17:52", "sessions[1].capture.max_body: 'max_body' is for 'bodies: true'" },
         { "id: two", "id: one", "17:11", "sessions[1].id: there are two sessions 'one'" },
         { "id: two", "id: \"t:wo\"", "17:11", "sessions[1].id: expected visible ASCII without ':' and '#', got 't:wo'" },
         { "id: two", "id: \"\"", "17:11", "sessions[1].id: expected a text, got nothing" },
@@ -217,6 +261,23 @@ public sealed class ConfigFileTests : IDisposable
         { "audit: { file: state/audit.jsonl }", "audit: {}", "18:8", "audit: 'file' is missing" },
         { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl, guarantee: always }", "18:46", "audit.guarantee: expected before-upstream or before-upstream-always or best-effort, got 'always'" },
         { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl, key: [] }", "18:40", "audit.key: expected a text, got a list" },
+        { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl, rotate: {} }", "18:43", "audit.rotate: expected 'size', 'every' or both" },
+        { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl, rotate: { size: 4KiB } }", "18:51", "audit.rotate.size: expected 16KiB or more" },
+        { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl, rotate: { daily: true } }", "18:45", "audit.rotate.daily: unknown key 'daily'" },
+        { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl, rotate: { every: 1d }, keep: { files: 0 } }", "18:73", "audit.keep.files: expected a number of 1 or more, got '0'" },
+        { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl, rotate: { every: 1d }, keep: { unsent: 1GiB } }", "18:64", "audit.keep: expected 'files', 'time' or both" },
+        { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl, keep: { files: 3 } }", "18:41", "audit.keep: only closed files are deleted, and without 'rotate' none is ever closed" },
+        { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl, sinks: [{ type: stdout }] }", "18:43", "audit.sinks[0]: 'name' is missing" },
+        { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl, sinks: [{ name: a }] }", "18:43", "audit.sinks[0]: 'type' is missing" },
+        { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl, sinks: [{ name: a, type: kafka }] }", "18:60", "audit.sinks[0].type: expected stdout or otlp or postgresql, got 'kafka'" },
+        { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl, sinks: [{ name: a/b, type: stdout }] }", "18:51", "audit.sinks[0].name: expected letters, digits, '-' and '_', got 'a/b'" },
+        { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl, sinks: [{ name: a, type: stdout }, { name: a, type: stdout }] }", "18:70", "audit.sinks[1]: there are two sinks 'a'" },
+        { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl, sinks: [{ name: a, type: otlp, url: \"http://otel.example.com\" }] }", "18:71", "the records would cross the network in clear" },
+        { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl, sinks: [{ name: a, type: otlp, url: otel }] }", "18:71", "expected a URL such as https://otel.example.com/v1/logs, got 'otel'" },
+        { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl, sinks: [{ name: a, type: otlp, url: \"https://o.test\", headers: { \"a b\": { from: env, name: X } } }] }", "18:107", "expected the name of a header, got 'a b'" },
+        { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl, sinks: [{ name: a, type: postgresql, host: \"a,b\", database: d, user: u }] }", "18:78", "audit.sinks[0].host: " },
+        { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl, sinks: [{ name: a, type: postgresql, host: h, database: d, user: u, table: \"t; x\" }] }", "18:110", "expected a table such as fairlead_audit or audit.records" },
+        { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl, sinks: [{ name: a, type: postgresql, host: h, database: d, user: u, password: FAKE }] }", "18:113", "expected a mapping (key: value), got a text" },
         { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl, fsync: true }", "18:35", "audit.fsync: unknown key 'fsync'" },
         { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl }\ntraces: { otlp: 'https://collector.test:4318', sample: 0.25 }", "", "" },
         { "audit: { file: state/audit.jsonl }", "audit: { file: state/audit.jsonl }\ntraces: { otlp: 'http://127.0.0.1:4318', headers: { Authorization: 'Bearer {key}' }, ca: roots.pem }", "", "" },

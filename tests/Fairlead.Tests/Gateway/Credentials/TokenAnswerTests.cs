@@ -26,7 +26,8 @@ public sealed class TokenAnswerTests
             else answer.Insert(at, random.Pick("{", "}", "[", "]", ":", "\"", ",", "\\", "\\ud800", "\\u0000", "1e999", "-", "null", "\r\n", "\u00e9", "\ud83d\ude00", "[[[[[[[["));
         }
 
-        Read(answer.ToString());
+        // As it is decoded from bytes: a half that is not escaped does not come that way.
+        Read(Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(answer.ToString())));
     });
 
     [Fact]

@@ -44,7 +44,7 @@ public sealed class EgressProxyTests : IAsyncLifetime
         await using var impostor = await Origin.StartAsync(other);
         await using var proxy = new TestEgressProxy(impostor.EndPoint);
 
-        var failure = await Assert.ThrowsAsync<UpstreamException>(() => Dialer(proxy.For("**")).DialAsync("s1", To("api.test:443"), AddressExceptions.None, false, Limits.Token));
+        var failure = await Assert.ThrowsAsync<UpstreamException>(() => Dialer(proxy.For("**")).DialAsync("s1", To("api.test:443"), AddressExceptions.None, false, null, Limits.Token));
 
         Assert.Equal(UpstreamFailure.Tls, failure.Failure);
         Assert.Contains("'CN=The Proxy's Own CA', which no trusted root vouches for", failure.Message, StringComparison.Ordinal);

@@ -22,7 +22,7 @@ public sealed class UpstreamDialerTests : IDisposable
     {
         await using var origin = await Origin.StartAsync(_ca);
 
-        await using var stream = await DialerTo(origin.EndPoint).DialAsync("s1", To("api.test"), AddressExceptions.None, offersHttp2, Limits.Token);
+        await using var stream = await DialerTo(origin.EndPoint).DialAsync("s1", To("api.test"), AddressExceptions.None, offersHttp2, null, Limits.Token);
 
         Assert.Equal(protocol, stream.NegotiatedApplicationProtocol.ToString());
         Assert.True(stream.SslProtocol is SslProtocols.Tls12 or SslProtocols.Tls13);
@@ -34,7 +34,7 @@ public sealed class UpstreamDialerTests : IDisposable
         await using var origin = await Origin.StartAsync(_ca);
         var options = new UpstreamOptions { ExtraRoots = [_ca.Root], Resolve = new Dictionary<string, IPEndPoint> { ["127.0.0.1"] = origin.EndPoint } };
 
-        await using var stream = await new UpstreamDialer(options, new OwnListeners(), TimeProvider.System).DialAsync("s1", To("127.0.0.1"), AddressExceptions.None, false, Limits.Token);
+        await using var stream = await new UpstreamDialer(options, new OwnListeners(), TimeProvider.System).DialAsync("s1", To("127.0.0.1"), AddressExceptions.None, false, null, Limits.Token);
 
         Assert.True(stream.IsAuthenticated);
     }
@@ -177,7 +177,7 @@ public sealed class UpstreamDialerTests : IDisposable
             await Reply.ReadToEndAsync(stream);
         });
 
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => DialerTo(origin.EndPoint).DialAsync("s1", To("api.test"), AddressExceptions.None, false, left.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => DialerTo(origin.EndPoint).DialAsync("s1", To("api.test"), AddressExceptions.None, false, null, left.Token));
     }
 
     [Theory]
@@ -195,7 +195,7 @@ public sealed class UpstreamDialerTests : IDisposable
         var dialer = new UpstreamDialer(new UpstreamOptions(), new OwnListeners(), TimeProvider.System);
         Assert.True(HostPort.TryCreate(host, canary.EndPoint.Port, out var destination, out _));
 
-        var failure = await Assert.ThrowsAsync<UpstreamException>(() => dialer.DialAsync("s1", destination, AddressExceptions.None, false, Limits.Token));
+        var failure = await Assert.ThrowsAsync<UpstreamException>(() => dialer.DialAsync("s1", destination, AddressExceptions.None, false, null, Limits.Token));
 
         Assert.Equal(0, canary.Connections);
         // A resolver may also know nothing of "localhost.".
@@ -239,7 +239,7 @@ public sealed class UpstreamDialerTests : IDisposable
         var options = new UpstreamOptions { ExtraRoots = [_ca.Root], Resolve = ResolveTo(new IPEndPoint(IPAddress.Loopback, 0)) };
         Assert.True(HostPort.TryCreate("api.test", origin.EndPoint.Port, out var destination, out _));
 
-        await using var stream = await new UpstreamDialer(options, new OwnListeners(), TimeProvider.System).DialAsync("s1", destination, AddressExceptions.None, false, Limits.Token);
+        await using var stream = await new UpstreamDialer(options, new OwnListeners(), TimeProvider.System).DialAsync("s1", destination, AddressExceptions.None, false, null, Limits.Token);
 
         Assert.True(stream.IsAuthenticated);
     }
@@ -259,7 +259,7 @@ public sealed class UpstreamDialerTests : IDisposable
     private static Dictionary<string, IPEndPoint> ResolveTo(IPEndPoint endPoint) => new() { ["api.test"] = endPoint };
 
     private static Task<UpstreamException> FailureAsync(UpstreamDialer dialer, string host = "api.test") =>
-        Assert.ThrowsAsync<UpstreamException>(() => dialer.DialAsync("s1", To(host), AddressExceptions.None, offersHttp2: false, Limits.Token));
+        Assert.ThrowsAsync<UpstreamException>(() => dialer.DialAsync("s1", To(host), AddressExceptions.None, offersHttp2: false, null, Limits.Token));
 
     private static HostPort To(string host) => HostPort.TryCreate(host, 443, out var destination, out var problem) ? destination : throw new ArgumentException(problem, nameof(host));
 }

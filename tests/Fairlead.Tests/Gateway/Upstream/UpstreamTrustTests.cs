@@ -28,7 +28,7 @@ public sealed class UpstreamTrustTests : IDisposable
         var (leaf, sent) = _certificates.Make(kind);
         await using var origin = Serve(leaf, sent, async tls => await tls.WriteAsync("hello"u8.ToArray(), Limits.Token));
 
-        await using var stream = await Dialer(origin.EndPoint).DialAsync("s1", To(), AddressExceptions.None, offersHttp2: false, Limits.Token);
+        await using var stream = await Dialer(origin.EndPoint).DialAsync("s1", To(), AddressExceptions.None, offersHttp2: false, null, Limits.Token);
 
         Assert.Equal("hello", await Reply.ReadToEndAsync(stream));
     }
@@ -61,7 +61,7 @@ public sealed class UpstreamTrustTests : IDisposable
         var received = new StringBuilder();
         await using var origin = Serve(leaf, sent, async tls => received.Append(await Reply.ReadToEndAsync(tls)));
 
-        var failure = await Assert.ThrowsAsync<UpstreamException>(() => Dialer(origin.EndPoint).DialAsync("s1", To(), AddressExceptions.None, offersHttp2: false, Limits.Token));
+        var failure = await Assert.ThrowsAsync<UpstreamException>(() => Dialer(origin.EndPoint).DialAsync("s1", To(), AddressExceptions.None, offersHttp2: false, null, Limits.Token));
         await origin.DisposeAsync();
 
         Assert.Equal(UpstreamFailure.Tls, failure.Failure);
@@ -90,7 +90,7 @@ public sealed class UpstreamTrustTests : IDisposable
         using var leaf = signed.CopyWithPrivateKey(key);
         await using var origin = Serve(leaf, [], _ => Task.CompletedTask);
 
-        await Assert.ThrowsAsync<UpstreamException>(() => Dialer(origin.EndPoint).DialAsync("s1", To(), AddressExceptions.None, offersHttp2: false, Limits.Token));
+        await Assert.ThrowsAsync<UpstreamException>(() => Dialer(origin.EndPoint).DialAsync("s1", To(), AddressExceptions.None, offersHttp2: false, null, Limits.Token));
 
         Assert.Equal(0, canary.Connections);
     }
@@ -107,7 +107,7 @@ public sealed class UpstreamTrustTests : IDisposable
         using var huge = request.CreateSelfSigned(now.AddHours(-1), now.AddHours(1));
         await using var origin = Serve(huge, [], _ => Task.CompletedTask);
 
-        var failure = await Assert.ThrowsAsync<UpstreamException>(() => Dialer(origin.EndPoint).DialAsync("s1", To(), AddressExceptions.None, offersHttp2: false, Limits.Token));
+        var failure = await Assert.ThrowsAsync<UpstreamException>(() => Dialer(origin.EndPoint).DialAsync("s1", To(), AddressExceptions.None, offersHttp2: false, null, Limits.Token));
 
         Assert.Equal("TLS with api.test:443 failed: its certificates take more than 100 KB (excessive message size)", failure.Message);
     }
@@ -148,7 +148,7 @@ public sealed class UpstreamTrustTests : IDisposable
             await Reply.ReadToEndAsync(stream);
         });
 
-        var failure = await Assert.ThrowsAsync<UpstreamException>(() => Dialer(origin.EndPoint).DialAsync("s1", To(), AddressExceptions.None, offersHttp2: false, Limits.Token));
+        var failure = await Assert.ThrowsAsync<UpstreamException>(() => Dialer(origin.EndPoint).DialAsync("s1", To(), AddressExceptions.None, offersHttp2: false, null, Limits.Token));
 
         Assert.Contains("it does not speak TLS on this port", failure.Message, StringComparison.Ordinal);
     }
@@ -187,7 +187,7 @@ public sealed class UpstreamTrustTests : IDisposable
             while (!line.StartsWith("ACCEPT 127.0.0.1:", StringComparison.Ordinal));
             var port = int.Parse(line.Split(':')[1], CultureInfo.InvariantCulture);
 
-            return await Assert.ThrowsAsync<UpstreamException>(() => Dialer(new IPEndPoint(IPAddress.Loopback, port)).DialAsync("s1", To(), AddressExceptions.None, offersHttp2: false, Limits.Token));
+            return await Assert.ThrowsAsync<UpstreamException>(() => Dialer(new IPEndPoint(IPAddress.Loopback, port)).DialAsync("s1", To(), AddressExceptions.None, offersHttp2: false, null, Limits.Token));
         }
         finally
         {

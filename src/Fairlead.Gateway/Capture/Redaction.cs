@@ -1,0 +1,61 @@
+using System.Text;
+using System.Text.RegularExpressions;
+
+namespace Fairlead.Gateway.Capture;
+
+/// <summary>Takes out of a capture what looks like a secret: values under names that say so, and values of well-known shapes. What neither says nor shows that it is one, it cannot know.</summary>
+internal static partial class Redaction
+{
+    public const string Redacted = "***";
+
+    /// <summary>The value of a header or of a parameter, without what is secret in it.</summary>
+    public static string Value(string name, string value) => SecretName().IsMatch(name) ? Redacted : Text(value);
+
+    /// <summary>A path and query: values of parameters as above.</summary>
+    public static string Target(string target)
+    {
+        var at = target.IndexOf('?', StringComparison.Ordinal);
+        if (at < 0) return Text(target);
+        var parameters = target[(at + 1)..].Split('&').Select(parameter =>
+        {
+            var equals = parameter.IndexOf('=', StringComparison.Ordinal);
+            return equals < 0 ? Text(parameter) : parameter[..(equals + 1)] + Value(Uri.UnescapeDataString(parameter[..equals].Replace('+', ' ')), parameter[(equals + 1)..]);
+        });
+        return $"{Text(target[..at])}?{string.Join('&', parameters)}";
+    }
+
+    /// <summary>Any text: members of JSON, fields of forms, and shapes of tokens and keys.</summary>
+    public static string Text(string text)
+    {
+        text = JsonMember().Replace(text, "${name}\"" + Redacted + "\"");
+        text = FormField().Replace(text, "${name}" + Redacted);
+        return KnownShape().Replace(text, Redacted);
+    }
+
+    /// <summary>The same text without certain values, in the forms in which a server may give them back.</summary>
+    public static string Without(string text, IEnumerable<string> secrets)
+    {
+        foreach (var secret in secrets)
+        {
+            if (secret.Length < 6) continue;
+            foreach (var form in (string[])[secret, Convert.ToBase64String(Encoding.UTF8.GetBytes(secret)), Uri.EscapeDataString(secret)]) text = text.Replace(form, Redacted, StringComparison.Ordinal);
+        }
+
+        return text;
+    }
+
+    private const string Names = "auth|cookie|token|secret|passw|pwd|api[-_]?key|apikey|access[-_]?key|private[-_]?key|-key$|credential|signature|session[-_]?id|csrf|xsrf|jwt|assertion|client[-_]?secret|^code$|^sig$|^key$";
+
+    [GeneratedRegex(Names, RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    private static partial Regex SecretName();
+
+    [GeneratedRegex("""(?<name>"[^"\\]{0,60}(auth|token|secret|passw|pwd|api[-_]?key|access[-_]?key|private[-_]?key|credential|assertion|jwt)[^"\\]{0,60}"\s*:\s*)"(\\.|[^"\\])*("|$)""", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
+    private static partial Regex JsonMember();
+
+    [GeneratedRegex("""(?<name>(^|[&?;\s])[A-Za-z0-9_.\[\]-]{0,60}(token|secret|passw|pwd|api[-_]?key|access[-_]?key|assertion)[A-Za-z0-9_.\[\]-]{0,60}=)[^&\s;"]+""", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
+    private static partial Regex FormField();
+
+    // JSON Web Tokens; keys of GitHub, GitLab, OpenAI and Anthropic, AWS, Google, Slack, npm, Stripe; HTTP schemes; PEM.
+    [GeneratedRegex("""eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*|(gh[pousr]|github_pat|glpat|npm|xox[abeoprs]|sk|rk|pk|hf)[-_][A-Za-z0-9_-]{16,}|(AKIA|ASIA)[A-Z0-9]{16}|AIza[A-Za-z0-9_-]{30,}|ya29\.[A-Za-z0-9_-]{16,}|(Bearer|Basic|Negotiate)\s+[A-Za-z0-9+/=._~-]{8,}|-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(-----END [A-Z ]*PRIVATE KEY-----)?""", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
+    private static partial Regex KnownShape();
+}
