@@ -17,6 +17,7 @@ internal static class ClientCredentialsKind
         var isInBody = fields.Has("client_auth", out var auth) && auth.OneOf("basic", "body") == "body";
         var roots = fields.Has("token_ca", out var ca) ? context.Roots(ca, !context.IsReview) : [];
         if (url is null || id.Length == 0 || secret is null) return new();
+        context.Sources.Add($"a token of {SecretService.Name(url)}");
         var grant = new ClientCredentialsGrant(new(url, id, secret, isInBody, scopes, audience), new SecretService(roots), TimeProvider.System);
         return CredentialKind.Parts.Bearer(context.Token(input.Name, grant.FetchAsync));
     });

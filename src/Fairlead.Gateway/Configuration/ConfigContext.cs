@@ -41,6 +41,18 @@ internal sealed class ConfigContext(string directory, LocalSession? local, bool 
     /// <summary>The tokens that are fetched when a request first needs one.</summary>
     public List<IFetched> FetchedTokens { get; } = [];
 
+    /// <summary>Where what is being read comes from, in words.</summary>
+    public List<string> Sources { get; } = [];
+
+    /// <summary>Where each secret comes from, in words.</summary>
+    public Dictionary<string, string> Origins { get; } = [];
+
+    /// <summary>Notes that what is being read uses a secret of the file.</summary>
+    public void Use(string secret)
+    {
+        if (Origins.TryGetValue(secret, out var origin)) Sources.Add($"secret {secret} ({origin})");
+    }
+
     /// <summary>Files that credentials write.</summary>
     public HashSet<string> StateFiles { get; } = [];
 
@@ -56,6 +68,7 @@ internal sealed class ConfigContext(string directory, LocalSession? local, bool 
             if (fields.Has("path", out var path)) path.Fail("'path' is for 'from: file'");
             var variable = fields.Required("name").Text();
             if (variable.Length > 0) SecretVariables.Add(variable);
+            Sources.Add($"environment variable {variable}");
             return variable.Length == 0 ? null : new SecretSource(variable, null);
         }
 
@@ -63,6 +76,7 @@ internal sealed class ConfigContext(string directory, LocalSession? local, bool 
         if (fields.Has("name", out var name)) name.Fail("'name' is for 'from: env'");
         var file = PathOf(fields.Required("path"));
         if (file.Length > 0) SecretFiles.Add(file);
+        Sources.Add($"file {file}");
         return file.Length == 0 ? null : new SecretSource(null, file);
     }
 

@@ -123,6 +123,7 @@ internal static class ConfigFile
             Admin = admin,
             RevocationsFile = revocationsFile,
             Policies = [.. policies.Values],
+            Credentials = [.. credentials.Values],
             Audit = audit,
             Sinks = sinks,
             Traces = traces,

@@ -20,6 +20,7 @@ internal static class GitHubAppKind
         var isDerived = !fields.Has("derive", out var derive) || derive.OneOf("true", "false") != "false";
         var roots = fields.Has("token_ca", out var ca) ? context.Roots(ca, !context.IsReview) : [];
         if (api is null || id.Length == 0) return new();
+        context.Sources.Add($"a token of {SecretService.Name(api)}");
         var scope = new GitHubScope(api, repositories, permissions, isDerived);
         // A file that is only looked at has no key, and its token is never asked for.
         var app = key is null ? null : new GitHubApp(new(api, id, number, key), new SecretService(roots), TimeProvider.System);

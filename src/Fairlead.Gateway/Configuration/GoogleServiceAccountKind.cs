@@ -21,6 +21,7 @@ internal static class GoogleServiceAccountKind
         if (audience is null == (scopes.Length == 0)) fields.Required("use").Fail("it needs one of 'scopes', for access tokens, and 'audience', for ID tokens");
         var roots = fields.Has("token_ca", out var ca) ? context.Roots(ca, !context.IsReview) : [];
         if (url is null) return new();
+        context.Sources.Add($"a token of {SecretService.Name(url)}");
         // A file that is only looked at has no key, and its token is never asked for.
         var account = file is null || key is null ? null : new GoogleServiceAccount(new(file.Email, key, url, scopes, subject, audience), new SecretService(roots), TimeProvider.System);
         return CredentialKind.Parts.Bearer(context.Token(input.Name, cancellation => account!.FetchAsync(cancellation)));

@@ -19,6 +19,7 @@ internal static class OciRegistryKind
         if (urlNode is null) FailOnWildcards(fields.Required("hosts"));
         var roots = fields.Has("token_ca", out var ca) ? context.Roots(ca, !context.IsReview) : [];
         if (password is null) return new();
+        context.Sources.Add($"a token of {(realm is null ? "the registry's realm" : SecretService.Name(realm.Url))}");
         var registry = new OciRegistry(new(username, password, realm, realmHosts), new SecretService(roots), TimeProvider.System);
         return CredentialKind.Parts.Bearer(context.Tokens(input.Name, OciScope.Of, registry.FetchAsync));
     });

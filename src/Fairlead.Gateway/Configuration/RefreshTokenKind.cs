@@ -17,8 +17,11 @@ internal static class RefreshTokenKind
         var state = fields.Has("state", out var stateNode) ? ReadState(stateNode, context) : null;
         var roots = fields.Has("token_ca", out var ca) ? context.Roots(ca, !context.IsReview) : [];
         if (url is null || id.Length == 0 || refresh is null) return new();
+        context.Sources.Add($"a token of {SecretService.Name(url)}");
         var grant = new RefreshTokenGrant(new(url, id, secret, refresh, state, isInBody, scopes), new SecretService(roots), TimeProvider.System);
-        return CredentialKind.Parts.Bearer(context.Token(input.Name, grant.FetchAsync));
+        // Whoever else uses the token may be given its successor, and then the gateway's is void.
+        var only = state is null ? "without 'state', a new refresh token that the endpoint may give would be lost to the gateway" : null;
+        return CredentialKind.Parts.Bearer(context.Token(input.Name, grant.FetchAsync)) with { ForGatewayOnly = only };
     });
 
     // Not watched: the gateway itself writes it.

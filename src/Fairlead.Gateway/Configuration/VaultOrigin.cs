@@ -18,7 +18,9 @@ internal static class VaultOrigin
         var login = ReadLogin(fields.Required("auth"), address, context);
         var roots = fields.Has("ca", out var ca) ? context.Roots(ca, !context.IsReview) : [];
         if (address is null || mount.Length == 0 || path.Length == 0 || field.Length == 0 || login is null) return null;
-        return new VaultStore(input.Name, new(VaultStore.Place.UrlOf(address, mount, path), field, space), login, new SecretService(roots), input.Freshness, TimeProvider.System).FetchAsync;
+        var url = VaultStore.Place.UrlOf(address, mount, path);
+        context.Sources.Add(SecretService.Name(url));
+        return new VaultStore(input.Name, new(url, field, space), login, new SecretService(roots), input.Freshness, TimeProvider.System).FetchAsync;
     });
 
     private static VaultStore.Login? ReadLogin(ConfigNode node, Uri? address, ConfigContext context)

@@ -71,15 +71,39 @@ internal static class AccessToken
         }
     }
 
-    public static string? StringOf(JsonElement root, string name) =>
-        root.ValueKind == JsonValueKind.Object && root.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+    /// <summary>The same of an object that was read.</summary>
+    public static string? StringOf(JsonElement root, string name)
+    {
+        try
+        {
+            return MemberOf(root, name) is { ValueKind: JsonValueKind.String } value ? value.GetString() : null;
+        }
+        catch (InvalidOperationException)
+        {
+            // Half of a surrogate pair is JSON, and no text.
+            return null;
+        }
+    }
+
+    /// <summary>A member of an object; null when it is none, or not there, or its names cannot be read.</summary>
+    public static JsonElement? MemberOf(JsonElement root, string name)
+    {
+        try
+        {
+            return root.ValueKind == JsonValueKind.Object && root.TryGetProperty(name, out var value) ? value : null;
+        }
+        catch (InvalidOperationException)
+        {
+            return null;
+        }
+    }
 
     public static CredentialException Odd(Uri url, string what) => new($"{SecretService.Name(url)} gave {what}");
 
     // Some endpoints write the number as a text.
     private static TimeSpan LifetimeOf(JsonElement root, TimeSpan unstated)
     {
-        if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty("expires_in", out var element)) return unstated;
+        if (MemberOf(root, "expires_in") is not { } element) return unstated;
         var seconds = element.ValueKind == JsonValueKind.Number && element.TryGetDouble(out var number) ? number
             : double.TryParse(StringOf(root, "expires_in"), System.Globalization.CultureInfo.InvariantCulture, out var written) ? written : unstated.TotalSeconds;
         return double.IsFinite(seconds) ? TimeSpan.FromSeconds(Math.Clamp(seconds, 0, LongestLifetime.TotalSeconds)) : unstated;

@@ -22,10 +22,10 @@ internal sealed class FetchedSecret(string name, Func<CancellationToken, Task<Fe
 
     Secret? ISecret.Constant => null;
 
+    public DateTimeOffset? Expires => Volatile.Read(ref _kept)?.UsableUntil;
+
     // The one before is what a request got that began when it was fetched anew, and what an upstream may still remember.
     IReadOnlyList<Secret> ISecret.Held => [.. new[] { Volatile.Read(ref _kept)?.Value, Volatile.Read(ref _before) }.OfType<Secret>()];
-
-    public DateTimeOffset? Expires => Volatile.Read(ref _kept)?.UsableUntil;
 
     public string? Problem => Volatile.Read(ref _problem);
 

@@ -11,10 +11,11 @@ internal interface ISecret
     /// <summary>The value, where it never changes while the configuration is in force; else null.</summary>
     Secret? Constant { get; }
 
-    /// <summary>The values that an upstream may have got, of those still known: what it would be now, and what it was before.</summary>
-    IReadOnlyList<Secret> Held => Constant is { } constant ? [constant] : [];
     /// <summary>The secret for one request: this one, unless it depends on the request.</summary>
     ISecret For(RequestLine request) => this;
+
+    /// <summary>The values that an upstream may have got, of those still known: what it would be now, and what it was before.</summary>
+    IReadOnlyList<Secret> Held => Constant is { } constant ? [constant] : [];
 
     /// <summary>The value to use now. Takes no time while there is a fresh one.</summary>
     /// <exception cref="CredentialException">There is none.</exception>

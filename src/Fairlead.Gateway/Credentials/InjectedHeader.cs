@@ -23,6 +23,9 @@ internal sealed class InjectedHeader
     /// <summary>True when its value is the same for every request.</summary>
     public bool IsConstant => _value.IsConstant;
 
+    /// <summary>Whether it is for a request, where a credential has several of one name.</summary>
+    public bool IsFor(RequestLine request) => _isFor?.Invoke(request) ?? true;
+
     /// <summary>Why a credential cannot set a header of this name; null when it can.</summary>
     public static string? ProblemOf(string name)
     {
@@ -30,8 +33,6 @@ internal sealed class InjectedHeader
             return $"'{HostPort.Printable(name)}' is not the name of a header";
         return Forbidden.Contains(name) ? $"'{name}' frames or describes the message, or belongs to one hop; a credential cannot set it" : null;
     }
-    /// <summary>Whether it is for a request, where a credential has several of one name.</summary>
-    public bool IsFor(RequestLine request) => _isFor?.Invoke(request) ?? true;
 
     /// <summary>Makes a header from a template such as <c>Token {github}</c>, in which <c>{name}</c> stands for a secret.</summary>
     /// <returns>Null, or what is wrong with it.</returns>

@@ -43,11 +43,22 @@ internal sealed class RefreshToken
     /// <summary>For what runs beside a gateway or begins as one that has just started: what is in memory is forgotten.</summary>
     public static void ForgetAll() => Alive.Clear();
 
-    /// <summary>Waits until nobody else uses it.</summary>
+    /// <summary>Waits until nobody else uses it. What another process wrote into the file since, as <c>credentials test</c> does, is taken over.</summary>
+    /// <exception cref="CredentialException">The file cannot be used.</exception>
     public async Task<IDisposable> TakeTurnAsync(CancellationToken cancellationToken)
     {
         await _turn.WaitAsync(cancellationToken);
-        return new Turn(_turn);
+        var turn = new Turn(_turn);
+        try
+        {
+            if (_file is not null && _isKept) Current = Read(_file, _origin) ?? Current;
+            return turn;
+        }
+        catch (CredentialException)
+        {
+            turn.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Takes its successor.</summary>

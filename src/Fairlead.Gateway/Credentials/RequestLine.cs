@@ -14,7 +14,7 @@ internal sealed record RequestLine(string Method, HostPort Destination, string T
     public string Path => Target.Split('?')[0];
 
     /// <summary>The value of a parameter of the query, decoded; null when it is not there, the first when it is there twice.</summary>
-    public string? Parameter(string name) => Target.Length == Path.Length ? null : QueryText.PiecesOf(Target[(Path.Length + 1)..])
+    public string? Parameter(string name) => QueryText.PiecesOfTarget(Target)
         .Select(p => p.Piece.Split('=', 2)).Where(p => Uri.UnescapeDataString(p[0]) == name).Select(p => p.Length < 2 ? "" : Uri.UnescapeDataString(p[1].Replace('+', ' '))).FirstOrDefault();
 
     // A query may hold a secret.

@@ -14,8 +14,7 @@ internal sealed class ScopedTokens<TScope>(string name, Func<RequestLine, TScope
     /// <summary>How many tokens are kept: 256.</summary>
     public const int Most = 256;
 
-    /// <summary>How many of them are looked for in answers: the 16 that were used last.</summary>
-    public const int MostHeld = 16;
+    private const int MostHeld = 32;
 
     private readonly Lock _gate = new();
     private readonly Dictionary<TScope, (FetchedSecret Token, long Used)> _tokens = [];
@@ -34,9 +33,7 @@ internal sealed class ScopedTokens<TScope>(string name, Func<RequestLine, TScope
         }
     }
 
-    public string? Problem => Volatile.Read(ref _failing)?.Problem;
-
-    // What is searched for in every answer has a price; an upstream that remembers, remembers what was last.
+    // Those that were used last: what comes back is looked through for each of them.
     IReadOnlyList<Secret> ISecret.Held
     {
         get
@@ -44,6 +41,8 @@ internal sealed class ScopedTokens<TScope>(string name, Func<RequestLine, TScope
             lock (_gate) return [.. _tokens.Values.OrderByDescending(t => t.Used).Take(MostHeld).SelectMany(t => ((ISecret)t.Token).Held)];
         }
     }
+
+    public string? Problem => Volatile.Read(ref _failing)?.Problem;
 
     public Action<string?>? Changed { get; set; }
 
@@ -66,7 +65,7 @@ internal sealed class ScopedTokens<TScope>(string name, Func<RequestLine, TScope
 
     private FetchedSecret NewToken(TScope scope)
     {
-        if (_tokens.Count >= Most) _tokens.Remove(_tokens.MinBy(t => t.Value.Used).Key);
+        if (_tokens.Count >= Most && _tokens.Remove(_tokens.MinBy(t => t.Value.Used).Key, out var oldest) && oldest.Token == _failing) _failing = null;
         var token = new FetchedSecret(name, cancellation => fetch(scope, cancellation), time) { Noted = note => Noted?.Invoke(note) };
         token.Changed = problem => Tell(token, problem);
         return token;

@@ -48,9 +48,9 @@ internal sealed class VaultStore(string name, VaultStore.Place place, VaultStore
         var (status, text) = await service.AskAsync(request, cancellationToken);
         if (status != HttpStatusCode.OK) throw new CredentialException($"{SecretService.Name(login.Url!)} answered {(int)status}: the role '{login.Role}' does not take this service account, or the method is not mounted there");
         using var document = Parse(text, login.Url!);
-        var auth = document.RootElement.ValueKind == JsonValueKind.Object && document.RootElement.TryGetProperty("auth", out var found) ? found : default;
+        var auth = AccessToken.MemberOf(document.RootElement, "auth") ?? default;
         if (!Secret.TryCreate("client_token", AccessToken.StringOf(auth, "client_token") ?? "", out var token, out _, out var problem)) throw AccessToken.Odd(login.Url!, $"a 'client_token' that cannot be used: {problem}");
-        var seconds = auth.TryGetProperty("lease_duration", out var lease) && lease.ValueKind == JsonValueKind.Number && lease.TryGetInt32(out var stated) ? Math.Clamp(stated, 0, 86_400) : 0;
+        var seconds = AccessToken.MemberOf(auth, "lease_duration") is { ValueKind: JsonValueKind.Number } lease && lease.TryGetInt32(out var stated) ? Math.Clamp(stated, 0, 86_400) : 0;
         _session = AccessToken.Keep(token, began, TimeSpan.FromSeconds(seconds));
         return token;
     }
@@ -76,7 +76,7 @@ internal sealed class VaultStore(string name, VaultStore.Place place, VaultStore
         var at = document.RootElement;
         foreach (var step in (string[])["data", "data"])
         {
-            if (at.ValueKind != JsonValueKind.Object || !at.TryGetProperty(step, out at)) throw AccessToken.Odd(place.Url, "no data of an engine of the kind KV version 2");
+            at = AccessToken.MemberOf(at, step) ?? throw AccessToken.Odd(place.Url, "no data of an engine of the kind KV version 2");
         }
 
         if (at.ValueKind == JsonValueKind.Null) throw AccessToken.Odd(place.Url, "a version that was deleted");

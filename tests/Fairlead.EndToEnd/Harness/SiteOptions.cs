@@ -18,12 +18,6 @@ internal sealed record SiteOptions
     /// <summary>Rules after the usual ones.</summary>
     public IReadOnlyList<string> Rules { get; init; } = [];
 
-    /// <summary>Entries of <c>secrets</c> and <c>credentials</c> after the usual ones, a line each.</summary>
-    public IReadOnlyList<string> Secrets { get; init; } = [];
-
-    /// <inheritdoc cref="Secrets"/>
-    public IReadOnlyList<string> Credentials { get; init; } = [];
-
     /// <summary>Entries of <c>sessions</c> after the usual two.</summary>
     public IReadOnlyList<string> Sessions { get; init; } = [];
 
