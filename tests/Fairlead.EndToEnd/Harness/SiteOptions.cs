@@ -21,6 +21,12 @@ internal sealed record SiteOptions
     /// <summary>Entries of <c>sessions</c> after the usual two.</summary>
     public IReadOnlyList<string> Sessions { get; init; } = [];
 
+    /// <summary>Entries of <c>secrets</c> after the usual ones.</summary>
+    public IReadOnlyList<string> Secrets { get; init; } = [];
+
+    /// <summary>Entries of <c>credentials</c> after the usual ones.</summary>
+    public IReadOnlyList<string> Credentials { get; init; } = [];
+
     /// <summary>Sections of the configuration that the usual one has not: <c>issuers</c>, <c>admin</c> and so on.</summary>
     public string Sections { get; init; } = "";
 
