@@ -10,7 +10,14 @@ internal static class OcsfExport
     // The schema's list; methods that it does not have are 'other'.
     private static readonly Dictionary<string, int> Activities = new()
     {
-        ["CONNECT"] = 1, ["DELETE"] = 2, ["GET"] = 3, ["HEAD"] = 4, ["OPTIONS"] = 5, ["POST"] = 6, ["PUT"] = 7, ["TRACE"] = 8,
+        ["CONNECT"] = 1,
+        ["DELETE"] = 2,
+        ["GET"] = 3,
+        ["HEAD"] = 4,
+        ["OPTIONS"] = 5,
+        ["POST"] = 6,
+        ["PUT"] = 7,
+        ["TRACE"] = 8,
     };
 
     private static readonly string[] Unmapped = ["policy", "policy_hash", "rule", "outcome", "detail", "tunnel", "capture"];
