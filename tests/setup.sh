@@ -51,6 +51,7 @@ need cargo cargo-web
 need certutil libnss3-tools
 need chromium chromium
 need composer composer unzip
+need docker-registry docker-registry
 need gh gh
 need go golang-go
 need gradle gradle

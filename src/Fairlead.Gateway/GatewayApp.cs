@@ -192,6 +192,7 @@ internal sealed class GatewayApp : IAsyncDisposable
         foreach (var warning in options.Warnings) logger.ConfigWarning(warning);
         foreach (var secret in options.FetchedSecrets)
         {
+            secret.Noted = note => logger.SecretNoted(secret.Name, note);
             secret.Changed = problem =>
             {
                 if (problem is null) logger.SecretAvailable(secret.Name);

@@ -54,6 +54,9 @@ internal static partial class GatewayLog
     [LoggerMessage(21, LogLevel.Error, "The secret {Secret} cannot be had: {Problem}")]
     public static partial void SecretUnavailable(this ILogger logger, string secret, string problem);
 
+    [LoggerMessage(23, LogLevel.Warning, "The secret {Secret}: {Note}")]
+    public static partial void SecretNoted(this ILogger logger, string secret, string note);
+
     [LoggerMessage(22, LogLevel.Information, "The secret {Secret} can be had again")]
     public static partial void SecretAvailable(this ILogger logger, string secret);
 

@@ -17,7 +17,7 @@ var local = new Option<bool>("--local")
 var session = new Option<string?>("--session") { Description = "with --local: the session to serve; default: the first of the file" };
 var serve = new Command("serve", "Run the gateway until SIGTERM or SIGINT.") { config, local, session };
 serve.SetAction((result, cancellationToken) => ServeAsync(result.GetRequiredValue(config).FullName, result.GetValue(local), result.GetValue(session), cancellationToken));
-var root = new RootCommand("fairlead-gateway: decides what containers may reach, adds the organisation's credentials, and records it.") { serve, PolicyVerb.Describe(), SessionVerb.Describe(), CaVerb.Describe(), AuditVerb.Describe() };
+var root = new RootCommand("fairlead-gateway: decides what containers may reach, adds the organisation's credentials, and records it.") { serve, PolicyVerb.Describe(), SessionVerb.Describe(), CaVerb.Describe(), AuditVerb.Describe(), CredentialsVerb.Describe() };
 return await root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
 
 static async Task<int> ServeAsync(string configFile, bool isLocal, string? sessionId, CancellationToken cancellationToken)

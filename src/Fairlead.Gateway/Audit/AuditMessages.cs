@@ -39,7 +39,7 @@ internal static partial class AuditMessages
     [LoggerMessage(21, LogLevel.Error, "{Path} was deleted before every sink had it: audit.keep.unsent is reached. The sinks' copies have a hole there")]
     public static partial void AuditFileExpiredUnsent(this ILogger logger, string path);
 
-    [LoggerMessage(22, LogLevel.Error, "{Path} should go, as audit.keep says, and cannot be deleted: {Problem}")]
+    [LoggerMessage(22, LogLevel.Error, "A closed file of the audit {Path} should go, as audit.keep says, and cannot be deleted: {Problem}")]
     public static partial void AuditFileStays(this ILogger logger, string path, string problem);
 
     [LoggerMessage(23, LogLevel.Error, "What was captured of requests could not be written to {Path}: {Problem}. Their records are not touched by that")]

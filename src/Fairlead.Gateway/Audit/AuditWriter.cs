@@ -205,22 +205,8 @@ internal sealed class AuditWriter(AuditOptions options, AuditKey key, AuditStart
         var now = time.GetUtcNow();
         if (options.Retention.KeepsAll || now < _nextRetention) return;
         _nextRetention = now + RetentionInterval;
-        try
-        {
-            while (_retention.Next(now, sinks.Count == 0 ? long.MaxValue : sinks.Min(s => s.Delivered)) is { } file)
-            {
-                // Signed and on the disk before the file goes: what is missing later is missing for a reason.
-                if (!TryWrite([new AuditEntry(AuditText.Expired(now, file), null)], CheckpointKind.Open)) return;
-                File.Delete(AuditFiles.CapturesOf(file.Path));
-                File.Delete(file.Path);
-                if (file.IsUnsent) logger.AuditFileExpiredUnsent(file.Path);
-                else logger.AuditFileExpired(file.Path);
-            }
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            logger.AuditFileStays(_file.Path, e.Message);
-        }
+        // Signed and on the disk before a file goes: what is missing later is missing for a reason.
+        _retention.Apply(now, sinks.Count == 0 ? long.MaxValue : sinks.Min(s => s.Delivered), record => TryWrite([new AuditEntry(record, null)], CheckpointKind.Open));
     }
 
     // The audit is what counts: its records say by their hashes what was captured, and whether it is there.

@@ -11,10 +11,29 @@ internal sealed class Retention(AuditOptions options, AuditKey key, ILogger logg
     /// <param name="IsUnsent">True when a sink does not have it yet, and there is no room to wait longer.</param>
     internal readonly record struct Expired(string Path, AuditChain End, bool IsUnsent);
 
+    /// <summary>Deletes what need not stay.</summary>
     /// <param name="now">The time.</param>
     /// <param name="sent">The last record that every sink has.</param>
-    /// <returns>The oldest that need not stay, or null.</returns>
-    public Expired? Next(DateTimeOffset now, long sent)
+    /// <param name="record">Puts on record that a file goes; false when it could not, and the file stays.</param>
+    public void Apply(DateTimeOffset now, long sent, Func<byte[], bool> record)
+    {
+        try
+        {
+            while (Next(now, sent) is { } file && record(AuditText.Expired(now, file)))
+            {
+                File.Delete(AuditFiles.CapturesOf(file.Path));
+                File.Delete(file.Path);
+                if (file.IsUnsent) logger.AuditFileExpiredUnsent(file.Path);
+                else logger.AuditFileExpired(file.Path);
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            logger.AuditFileStays(options.File, e.Message);
+        }
+    }
+
+    private Expired? Next(DateTimeOffset now, long sent)
     {
         if (options.Retention.KeepsAll) return null;
         var files = AuditFiles.ClosedOf(options.File);

@@ -50,16 +50,17 @@ internal sealed class SinkProgress(string name, TimeSpan? required, TimeProvider
         }
     }
 
-    /// <summary>The feed: so many records are there.</summary>
+    /// <summary>The feed: so many records are there. Who says so and has no more than before, and not all, takes nothing still.</summary>
     public void Has(long seq)
     {
         lock (_lock)
         {
+            var takesMore = seq > Delivered;
             Interlocked.Exchange(ref _delivered, seq);
-            _behindSince = Lag > 0 ? time.GetTimestamp() : null;
+            if (Lag == 0) _behindSince = null;
+            else if (takesMore) _behindSince = time.GetTimestamp();
+            if (Lag == 0 || takesMore) Volatile.Write(ref _problem, null);
         }
-
-        Volatile.Write(ref _problem, null);
     }
 
     /// <summary>The feed: it takes nothing.</summary>

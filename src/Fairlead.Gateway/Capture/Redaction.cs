@@ -8,6 +8,9 @@ internal static partial class Redaction
 {
     public const string Redacted = "***";
 
+    // A shorter part of a cookie could be any word.
+    private const int ShortestOwn = 8;
+
     /// <summary>The value of a header or of a parameter, without what is secret in it.</summary>
     public static string Value(string name, string value) => SecretName().IsMatch(name) ? Redacted : Text(value);
 
@@ -15,22 +18,28 @@ internal static partial class Redaction
     public static string Target(string target)
     {
         var at = target.IndexOf('?', StringComparison.Ordinal);
-        if (at < 0) return Text(target);
-        var parameters = target[(at + 1)..].Split('&').Select(parameter =>
-        {
-            var equals = parameter.IndexOf('=', StringComparison.Ordinal);
-            return equals < 0 ? Text(parameter) : parameter[..(equals + 1)] + Value(Uri.UnescapeDataString(parameter[..equals].Replace('+', ' ')), parameter[(equals + 1)..]);
-        });
-        return $"{Text(target[..at])}?{string.Join('&', parameters)}";
+        return at < 0 ? Text(target) : $"{Text(target[..at])}?{string.Join('&', Parameters(target).Select(p => p.Value is null ? Text(p.Raw) : $"{p.Raw}={Value(p.Name, p.Value)}"))}";
     }
+
+    /// <summary>As <see cref="SecretsIn"/>, of the parameters of a target.</summary>
+    public static IEnumerable<string> SecretsInQuery(string target) =>
+        target.Contains('?', StringComparison.Ordinal) ? Parameters(target).Where(p => p.Value is not null).SelectMany(p => SecretsIn(p.Name, Uri.UnescapeDataString(p.Value!))) : [];
+
+    private static IEnumerable<(string Name, string Raw, string? Value)> Parameters(string target) =>
+        target[(target.IndexOf('?', StringComparison.Ordinal) + 1)..].Split('&').Select(p => p.Split('=', 2)).Select(p => (Uri.UnescapeDataString(p[0].Replace('+', ' ')), p[0], p.Length > 1 ? p[1] : null));
 
     /// <summary>Any text: members of JSON, fields of forms, and shapes of tokens and keys.</summary>
     public static string Text(string text)
     {
         text = JsonMember().Replace(text, "${name}\"" + Redacted + "\"");
+        text = EscapedMember().Replace(text, "${name}" + Redacted);
         text = FormField().Replace(text, "${name}" + Redacted);
         return KnownShape().Replace(text, Redacted);
     }
+
+    /// <summary>The parts of a value that are secret when its name says so: a token behind its scheme, the values of cookies. An answer may give them back.</summary>
+    public static IEnumerable<string> SecretsIn(string name, string value) =>
+        SecretName().IsMatch(name) ? value.Split([' ', ';', ',', '='], StringSplitOptions.RemoveEmptyEntries).Where(part => part.Length >= ShortestOwn).Append(value) : [];
 
     /// <summary>The same text without certain values, in the forms in which a server may give them back.</summary>
     public static string Without(string text, IEnumerable<string> secrets)
@@ -51,6 +60,10 @@ internal static partial class Redaction
 
     [GeneratedRegex("""(?<name>"[^"\\]{0,60}(auth|token|secret|passw|pwd|api[-_]?key|access[-_]?key|private[-_]?key|credential|assertion|jwt)[^"\\]{0,60}"\s*:\s*)"(\\.|[^"\\])*("|$)""", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
     private static partial Regex JsonMember();
+
+    // JSON within a text of JSON.
+    [GeneratedRegex("""(?<name>(\\+"|\\+u0022)[^"\\]{0,60}(auth|token|secret|passw|pwd|api[-_]?key|access[-_]?key|private[-_]?key|credential|assertion|jwt)[^"\\]{0,60}(\\+"|\\+u0022)\s*:\s*(\\+"|\\+u0022))([^"\\]|\\[^"u\\])+""", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
+    private static partial Regex EscapedMember();
 
     [GeneratedRegex("""(?<name>(^|[&?;\s])[A-Za-z0-9_.\[\]-]{0,60}(token|secret|passw|pwd|api[-_]?key|access[-_]?key|assertion)[A-Za-z0-9_.\[\]-]{0,60}=)[^&\s;"]+""", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
     private static partial Regex FormField();

@@ -63,6 +63,8 @@ internal sealed class RequestCapture
 
     private byte[] Compose()
     {
+        // What the workload itself sent as a secret is none the less one in what comes back.
+        _secrets = [.. _secrets, .. _headers.SelectMany(h => Redaction.SecretsIn(h.Name, h.Value)), .. Redaction.SecretsInQuery(_target)];
         var buffer = new ArrayBufferWriter<byte>(4096);
         using (var json = new Utf8JsonWriter(buffer))
         {

@@ -14,8 +14,11 @@ internal static class BasicKind
         if (username.Text().Contains(':', StringComparison.Ordinal)) username.Fail("a ':' would end the user's name (RFC 7617)");
         if (password is null || username.Text().Length == 0) return new() { Secret = password };
         var template = $"{username.Text()}:{{{input.Fields.Required("password").Text()}}}";
-        var problem = InjectedHeader.TryCreate("Authorization", template, input.Secrets, out var header, pair => "Basic " + Convert.ToBase64String(Encoding.ASCII.GetBytes(pair)));
+        var problem = InjectedHeader.TryCreate("Authorization", template, input.Secrets, out var header, Encode);
         if (problem is not null) username.Fail(problem);
         return new() { Headers = header is null ? [] : [header], Secret = password };
     });
+
+    /// <summary>The value of the header for user and password.</summary>
+    public static string Encode(string pair) => "Basic " + Convert.ToBase64String(Encoding.ASCII.GetBytes(pair));
 }

@@ -39,7 +39,22 @@ internal sealed class ConfigContext(string directory, LocalSession? local, bool 
     public List<(ConfigNode At, FetchedSecret Secret)> Fetched { get; } = [];
 
     /// <summary>The tokens that are fetched when a request first needs one.</summary>
-    public List<FetchedSecret> Tokens { get; } = [];
+    public List<IFetched> FetchedTokens { get; } = [];
+
+    /// <summary>Where what is being read comes from, in words.</summary>
+    public List<string> Sources { get; } = [];
+
+    /// <summary>Where each secret comes from, in words.</summary>
+    public Dictionary<string, string> Origins { get; } = [];
+
+    /// <summary>Notes that what is being read uses a secret of the file.</summary>
+    public void Use(string secret)
+    {
+        if (Origins.TryGetValue(secret, out var origin)) Sources.Add($"secret {secret} ({origin})");
+    }
+
+    /// <summary>Files that credentials write.</summary>
+    public HashSet<string> StateFiles { get; } = [];
 
     /// <summary>Where a secret comes from: <c>{ from: env, name: … }</c> or <c>{ from: file, path: … }</c>.</summary>
     /// <param name="node">The place.</param>
@@ -53,6 +68,7 @@ internal sealed class ConfigContext(string directory, LocalSession? local, bool 
             if (fields.Has("path", out var path)) path.Fail("'path' is for 'from: file'");
             var variable = fields.Required("name").Text();
             if (variable.Length > 0) SecretVariables.Add(variable);
+            Sources.Add($"environment variable {variable}");
             return variable.Length == 0 ? null : new SecretSource(variable, null);
         }
 
@@ -60,6 +76,7 @@ internal sealed class ConfigContext(string directory, LocalSession? local, bool 
         if (fields.Has("name", out var name)) name.Fail("'name' is for 'from: env'");
         var file = PathOf(fields.Required("path"));
         if (file.Length > 0) SecretFiles.Add(file);
+        Sources.Add($"file {file}");
         return file.Length == 0 ? null : new SecretSource(null, file);
     }
 
@@ -88,8 +105,21 @@ internal sealed class ConfigContext(string directory, LocalSession? local, bool 
     {
         if (isReview) return Secret.Unreadable(credential);
         var token = new FetchedSecret($"{credential} (token)", fetch, TimeProvider.System);
-        Tokens.Add(token);
+        FetchedTokens.Add(token);
         return token;
+    }
+
+    /// <summary>Tokens of a credential, of which each request gets the one that is for it.</summary>
+    /// <param name="credential">The credential's name.</param>
+    /// <param name="scopeOf">What a request needs.</param>
+    /// <param name="fetch">Gets a token of a scope.</param>
+    public ISecret Tokens<TScope>(string credential, Func<RequestLine, TScope> scopeOf, Func<TScope, CancellationToken, Task<FetchedSecret.Kept>> fetch)
+        where TScope : notnull
+    {
+        if (isReview) return Secret.Unreadable(credential);
+        var tokens = new ScopedTokens<TScope>($"{credential} (token)", scopeOf, fetch, TimeProvider.System);
+        FetchedTokens.Add(tokens);
+        return tokens;
     }
 
     /// <summary>A path; a relative one begins at the file.</summary>

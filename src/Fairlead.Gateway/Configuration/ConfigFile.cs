@@ -123,6 +123,7 @@ internal static class ConfigFile
             Admin = admin,
             RevocationsFile = revocationsFile,
             Policies = [.. policies.Values],
+            Credentials = [.. credentials.Values],
             Audit = audit,
             Sinks = sinks,
             Traces = traces,
@@ -130,7 +131,7 @@ internal static class ConfigFile
             SecretVariables = [.. context.SecretVariables.Distinct()],
             SecretFiles = [.. context.SecretFiles.Distinct()],
             WatchedFiles = [.. context.WatchedFiles.Distinct()],
-            FetchedSecrets = [.. context.Fetched.Select(f => f.Secret), .. context.Tokens],
+            FetchedSecrets = [.. context.Fetched.Select(f => f.Secret), .. context.FetchedTokens],
             Warnings = context.Warnings,
         };
     }

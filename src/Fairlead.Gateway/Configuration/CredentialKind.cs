@@ -19,7 +19,12 @@ internal sealed record CredentialKind(string Use, string[] Keys, Func<Credential
     internal sealed record Input(string Name, ConfigNode.Fields Fields, Dictionary<string, ISecret> Secrets, ConfigContext Context)
     {
         /// <summary>The secret that a key names.</summary>
-        public ISecret? Secret(string key) => ConfigContext.Named(Fields.Required(key), Secrets, "secret");
+        public ISecret? Secret(string key)
+        {
+            var secret = ConfigContext.Named(Fields.Required(key), Secrets, "secret");
+            if (secret is not null) Context.Use(secret.Name);
+            return secret;
+        }
 
         /// <summary>The entries of a <c>set</c>, each a name and a template.</summary>
         public IReadOnlyList<(string Name, ConfigNode At)> Set(string what)
@@ -46,6 +51,9 @@ internal sealed record CredentialKind(string Use, string[] Keys, Func<Credential
 
         /// <summary>What a placeholder of the credential stands for. Default: the one secret of its headers and parameters, where there is one only.</summary>
         public ISecret? Secret { get; init; }
+
+        /// <summary>Why nobody but the gateway may use it, or null.</summary>
+        public string? ForGatewayOnly { get; init; }
 
         /// <summary><c>Authorization: Bearer</c> with a token; nothing for null.</summary>
         public static Parts Bearer(ISecret? token)

@@ -13,9 +13,14 @@ internal static class CredentialsSection
         QueryKind.Kind,
         PlaceholderKind.Kind,
         ClientCredentialsKind.Kind,
+        RefreshTokenKind.Kind,
+        GitHubAppKind.Kind,
+        OciRegistryKind.Kind,
+        GoogleServiceAccountKind.Kind,
         AwsKind.Kind,
         ClientCertificateKind.Kind,
         HmacKind.Kind,
+        HttpSignatureKind.Kind,
     ];
 
     private static readonly string[] OfAll = ["use", "hosts", "placeholder", "swap", "scrub"];
@@ -30,7 +35,9 @@ internal static class CredentialsSection
             var use = fields.Required("use").OneOf([.. Kinds.Select(k => k.Use)]);
             var kind = Kinds.FirstOrDefault(k => k.Use == use);
             if (kind is not null) FailOnForeignKeys(fields, kind);
+            context.Sources.Clear();
             var parts = kind?.Read(new(name, fields, secrets, context)) ?? new();
+            foreach (var used in parts.Headers.SelectMany(h => h.Secrets).Concat(parts.Parameters.SelectMany(p => p.Secrets))) context.Use(used.Name);
             var hosts = PoliciesSection.ReadHosts(fields.Required("hosts"), "a credential must be bound to named hosts; '**' would send it anywhere");
             if (hosts.Count == 0) value.Fail("'hosts' names no host, so the credential could never be used");
             if (kind?.NeverTravels == true && fields.Has("placeholder", out var odd)) odd.Fail($"the secret of 'use: {use}' never leaves the gateway, so that a placeholder could not be swapped for it");
@@ -43,6 +50,8 @@ internal static class CredentialsSection
                 Placeholder = placeholder,
                 Existing = ReadExisting(fields),
                 IsScrubbed = ReadScrub(fields),
+                Sources = [.. context.Sources.Distinct()],
+                ForGatewayOnly = parts.ForGatewayOnly,
             };
             WarnOfShort(credentials[name], value, context);
         }

@@ -13,6 +13,7 @@ internal static class ExecOrigin
         if (command.Count == 0 && node.Node is YamlSequenceNode) node.Fail("it names no program");
         // As everywhere, relative paths begin at the file; a bare name is looked for where programs are.
         if (command.Count > 0 && command[0].Contains('/', StringComparison.Ordinal)) command[0] = input.Context.ExistingFile(node.Items()[0]);
+        if (command.Count > 0) input.Context.Sources.Add($"program {command[0]}");
         return command.Count == 0 || command.Contains("") ? null : new SecretCommand(input.Name, command, input.Context.SecretVariables, input.Freshness, TimeProvider.System).FetchAsync;
     });
 }

@@ -1,5 +1,6 @@
 using System.Net;
 using Fairlead.Gateway.Audit;
+using Fairlead.Gateway.Credentials;
 using Fairlead.Gateway.Interception;
 using Fairlead.Gateway.Policy;
 using Fairlead.Gateway.Sessions;
@@ -32,6 +33,9 @@ internal sealed record GatewayOptions
     /// <summary>All that are defined, those that no session has included.</summary>
     public IReadOnlyList<PolicyDefinition> Policies { get; init; } = [];
 
+    /// <summary>All that are defined, those that no session has included.</summary>
+    public IReadOnlyList<Credential> Credentials { get; init; } = [];
+
     /// <summary>The record of what was done.</summary>
     public required AuditOptions Audit { get; init; }
 
@@ -50,7 +54,7 @@ internal sealed record GatewayOptions
     public IReadOnlyList<string> SecretFiles { get; init; } = [];
 
     /// <summary>The secrets that are fetched again and again.</summary>
-    public IReadOnlyList<Credentials.FetchedSecret> FetchedSecrets { get; init; } = [];
+    public IReadOnlyList<IFetched> FetchedSecrets { get; init; } = [];
 
     /// <summary>Other files that were read.</summary>
     public IReadOnlyList<string> WatchedFiles { get; init; } = [];
@@ -72,7 +76,7 @@ internal sealed record GatewayOptions
     /// <summary>The listener for whoever runs the gateway.</summary>
     /// <param name="Listen">Where it is.</param>
     /// <param name="Token">What its callers prove.</param>
-    internal sealed record AdminOptions(ListenOptions Listen, Credentials.Secret Token);
+    internal sealed record AdminOptions(ListenOptions Listen, Secret Token);
 
     /// <summary>Where relays arrive.</summary>
     /// <param name="EndPoint">The address; port 0 takes a free one.</param>

@@ -10,14 +10,7 @@ internal static class HmacKind
     public static readonly CredentialKind Kind = new("hmac", ["key", "key_encoding", "algorithm", "sign", "encoding", "header", "value", "set", "max_body"], input =>
     {
         var fields = input.Fields;
-        var key = input.Secret("key");
-        var keyEncoding = fields.Has("key_encoding", out var written) ? written.OneOf("text", "hex", "base64") switch
-        {
-            "hex" => HmacSigner.KeyEncoding.Hex,
-            "base64" => HmacSigner.KeyEncoding.Base64,
-            _ => HmacSigner.KeyEncoding.Text,
-        } : HmacSigner.KeyEncoding.Text;
-        FailOnOddKey(key, keyEncoding, input);
+        var (key, keyEncoding) = ReadKey(input);
         var algorithm = fields.Has("algorithm", out var named) ? named.OneOf("sha256", "sha512", "sha1") switch
         {
             "sha512" => HashAlgorithmName.SHA512,
@@ -42,6 +35,25 @@ internal static class HmacKind
     {
         NeverTravels = true,
     };
+
+    /// <summary><c>key</c> and <c>key_encoding</c>.</summary>
+    internal static (ISecret? Key, HmacSigner.KeyEncoding Encoding) ReadKey(CredentialKind.Input input)
+    {
+        var key = input.Secret("key");
+        var word = input.Fields.Has("key_encoding", out var node) ? node.OneOf("text", "hex", "base64") : "text";
+        var encoding = word == "hex" ? HmacSigner.KeyEncoding.Hex : word == "base64" ? HmacSigner.KeyEncoding.Base64 : HmacSigner.KeyEncoding.Text;
+        if (input.Context.IsReview || key?.Constant is not { } constant) return (key, encoding);
+        try
+        {
+            CryptographicOperations.ZeroMemory(HmacSigner.KeyOf(constant.Reveal(), encoding));
+        }
+        catch (CredentialException e)
+        {
+            input.Fields.Required("key").Fail(e.Message);
+        }
+
+        return (key, encoding);
+    }
 
     private static HmacText? Parsed(string template) => HmacText.TryParse(template, [HmacSigner.SignaturePart], out var text) is null ? text : null;
 
@@ -71,18 +83,5 @@ internal static class HmacKind
         if (InjectedHeader.ProblemOf(name) is not { } problem) return name;
         node.Fail(problem);
         return null;
-    }
-
-    private static void FailOnOddKey(ISecret? key, HmacSigner.KeyEncoding encoding, CredentialKind.Input input)
-    {
-        if (input.Context.IsReview || key?.Constant is not { } constant) return;
-        try
-        {
-            CryptographicOperations.ZeroMemory(HmacSigner.KeyOf(constant.Reveal(), encoding));
-        }
-        catch (CredentialException e)
-        {
-            input.Fields.Required("key").Fail(e.Message);
-        }
     }
 }

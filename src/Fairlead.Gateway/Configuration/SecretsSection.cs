@@ -12,6 +12,7 @@ internal static class SecretsSection
     private static readonly SecretOrigin[] Origins =
     [
         ExecOrigin.Origin,
+        VaultOrigin.Origin,
         AwsSecretsManagerOrigin.Origin,
     ];
 
@@ -20,10 +21,12 @@ internal static class SecretsSection
         var secrets = new Dictionary<string, ISecret>();
         foreach (var (name, value) in node.Entries())
         {
+            context.Sources.Clear();
             // A secret that cannot be read was reported; that it is missing elsewhere too would only be noise. Nothing is made of a file with errors.
             ISecret? secret = OriginOf(value) is { } origin ? ReadFetched(name, value, origin, context)
                 : context.ReadSource(value, [.. Origins.Select(o => o.From)]) is { } source ? context.ReadSecret(name, value, source) : null;
             secrets[name] = secret ?? Secret.Unreadable(name);
+            context.Origins[name] = string.Join(", ", context.Sources);
         }
 
         return secrets;

@@ -25,10 +25,13 @@ internal sealed class ClientCredentialsGrant(ClientCredentialsGrant.Client clien
         if (client.Audience is not null) form.Add(new("audience", client.Audience));
         if (client.IsInBody) form.AddRange([new("client_id", client.Id), new("client_secret", secret.Reveal())]);
         var request = new HttpRequestMessage(HttpMethod.Post, client.TokenUrl) { Content = new FormUrlEncodedContent(form) };
-        // RFC 6749 §2.3.1: both are form-encoded first, so that a ':' in them does no harm.
-        if (!client.IsInBody) request.Headers.Authorization = new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.ASCII.GetBytes($"{WebUtility.UrlEncode(client.Id)}:{WebUtility.UrlEncode(secret.Reveal())}")));
+        if (!client.IsInBody) request.Headers.Authorization = Basic(client.Id, secret);
         return request;
     }
+
+    /// <summary>How a client authenticates. RFC 6749 §2.3.1: both are form-encoded first, so that a ':' in them does no harm.</summary>
+    public static AuthenticationHeaderValue Basic(string id, Secret secret) =>
+        new("Basic", Convert.ToBase64String(Encoding.ASCII.GetBytes($"{WebUtility.UrlEncode(id)}:{WebUtility.UrlEncode(secret.Reveal())}")));
 
     /// <summary>A client of a token endpoint.</summary>
     /// <param name="TokenUrl">The endpoint, https.</param>

@@ -24,6 +24,12 @@ internal sealed record Credential(string Name, IReadOnlyList<InjectedHeader> Hea
     /// <summary>What the workload holds in place of its secret, or null.</summary>
     public Placeholder? Placeholder { get; init; }
 
+    /// <summary>Where what it sets comes from, in words without any value.</summary>
+    public IReadOnlyList<string> Sources { get; init; } = [];
+
+    /// <summary>Why nobody but the gateway may use it, or null.</summary>
+    public string? ForGatewayOnly { get; init; }
+
     /// <summary>Whether its secrets are taken out of what comes back.</summary>
     public bool IsScrubbed { get; init; } = true;
 

@@ -7,7 +7,7 @@ namespace Fairlead.Gateway.Credentials;
 /// <param name="name">The name in the configuration.</param>
 /// <param name="fetch">Gets a value; a <see cref="CredentialException"/> says why there is none.</param>
 /// <param name="time">The clock.</param>
-internal sealed class FetchedSecret(string name, Func<CancellationToken, Task<FetchedSecret.Kept>> fetch, TimeProvider time) : ISecret
+internal sealed class FetchedSecret(string name, Func<CancellationToken, Task<FetchedSecret.Kept>> fetch, TimeProvider time) : IFetched
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(5);
 
@@ -22,14 +22,16 @@ internal sealed class FetchedSecret(string name, Func<CancellationToken, Task<Fe
 
     Secret? ISecret.Constant => null;
 
+    public DateTimeOffset? Expires => Volatile.Read(ref _kept)?.UsableUntil;
+
     // The one before is what a request got that began when it was fetched anew, and what an upstream may still remember.
     IReadOnlyList<Secret> ISecret.Held => [.. new[] { Volatile.Read(ref _kept)?.Value, Volatile.Read(ref _before) }.OfType<Secret>()];
 
-    /// <summary>Why the last fetch failed; null when it did not, or none was needed yet.</summary>
     public string? Problem => Volatile.Read(ref _problem);
 
-    /// <summary>Is told once when a fetch begins to fail, with the reason, and once, with null, when it works again.</summary>
     public Action<string?>? Changed { get; set; }
+
+    public Action<string>? Noted { get; set; }
 
     public ValueTask<Secret> GetAsync(CancellationToken cancellationToken)
     {
@@ -59,6 +61,7 @@ internal sealed class FetchedSecret(string name, Func<CancellationToken, Task<Fe
                 kept = next;
                 Volatile.Write(ref _kept, kept);
                 Tell(null);
+                if (kept.Note is not null) Noted?.Invoke(kept.Note);
                 return kept.Value;
             }
             catch (CredentialException e)
@@ -85,6 +88,9 @@ internal sealed class FetchedSecret(string name, Func<CancellationToken, Task<Fe
     /// <param name="UsableUntil">Until then it is used when a fetch fails.</param>
     internal sealed record Kept(Secret Value, DateTimeOffset FreshUntil, DateTimeOffset UsableUntil)
     {
+        /// <summary>What somebody should look at, or null.</summary>
+        public string? Note { get; init; }
+
         public override string ToString() => "***";
     }
 }

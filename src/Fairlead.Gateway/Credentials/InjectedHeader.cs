@@ -14,13 +14,17 @@ internal sealed class InjectedHeader
     };
 
     private readonly SecretText _value;
+    private readonly Func<RequestLine, bool>? _isFor;
 
-    private InjectedHeader(string name, SecretText value) => (Name, _value) = (name, value);
+    private InjectedHeader(string name, SecretText value, Func<RequestLine, bool>? isFor) => (Name, _value, _isFor) = (name, value, isFor);
 
     public string Name { get; }
 
     /// <summary>True when its value is the same for every request.</summary>
     public bool IsConstant => _value.IsConstant;
+
+    /// <summary>Whether it is for a request, where a credential has several of one name.</summary>
+    public bool IsFor(RequestLine request) => _isFor?.Invoke(request) ?? true;
 
     /// <summary>Why a credential cannot set a header of this name; null when it can.</summary>
     public static string? ProblemOf(string name)
@@ -32,12 +36,12 @@ internal sealed class InjectedHeader
 
     /// <summary>Makes a header from a template such as <c>Token {github}</c>, in which <c>{name}</c> stands for a secret.</summary>
     /// <returns>Null, or what is wrong with it.</returns>
-    public static string? TryCreate(string name, string template, IReadOnlyDictionary<string, ISecret> secrets, out InjectedHeader? header, Func<string, string>? encode = null)
+    public static string? TryCreate(string name, string template, IReadOnlyDictionary<string, ISecret> secrets, out InjectedHeader? header, Func<string, string>? encode = null, Func<RequestLine, bool>? isFor = null)
     {
         header = null;
         if (ProblemOf(name) is { } oddName) return oddName;
         if (SecretText.TryParse(name, template, secrets, out var value, encode) is { } problem) return problem;
-        header = new InjectedHeader(name, value!);
+        header = new InjectedHeader(name, value!, isFor);
         return null;
     }
 
@@ -50,9 +54,12 @@ internal sealed class InjectedHeader
     /// <summary>The secrets in its value.</summary>
     public IEnumerable<ISecret> Secrets => _value.Secrets;
 
-    /// <summary>The header as it is now.</summary>
+    /// <summary>What a person is shown of it: its name, and the scheme where it has one.</summary>
+    public string Shape => $"{Name}: {_value.Scheme}***";
+
+    /// <summary>The header as it is now, for a request.</summary>
     /// <exception cref="CredentialException">A secret of it cannot be had.</exception>
-    public async ValueTask<InjectedHeader> FillAsync(CancellationToken cancellationToken) => IsConstant ? this : new InjectedHeader(Name, await _value.FillAsync(cancellationToken));
+    public async ValueTask<InjectedHeader> FillAsync(RequestLine? request, CancellationToken cancellationToken) => IsConstant ? this : new InjectedHeader(Name, await _value.FillAsync(request, cancellationToken), _isFor);
 
     /// <summary>The value as it goes to the upstream, of a header whose value is known. Only the upstream request may hold it.</summary>
     public string Reveal() => _value.Reveal();

@@ -33,9 +33,9 @@ internal sealed class InjectedParameter
     /// <summary>The secrets in its value.</summary>
     public IEnumerable<ISecret> Secrets => _value.Secrets;
 
-    /// <summary>The parameter as it is now.</summary>
+    /// <summary>The parameter as it is now, for a request.</summary>
     /// <exception cref="CredentialException">A secret of it cannot be had.</exception>
-    public async ValueTask<InjectedParameter> FillAsync(CancellationToken cancellationToken) => IsConstant ? this : new InjectedParameter(Name, await _value.FillAsync(cancellationToken));
+    public async ValueTask<InjectedParameter> FillAsync(RequestLine request, CancellationToken cancellationToken) => IsConstant ? this : new InjectedParameter(Name, await _value.FillAsync(request, cancellationToken));
 
     /// <summary>Sets parameters: the workload's own of these names are taken out, ours stand at the end, and everything else stays byte for byte.</summary>
     /// <param name="target">Path and query.</param>

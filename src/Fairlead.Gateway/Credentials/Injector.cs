@@ -25,6 +25,8 @@ internal static class Injector
 
         var bound = set.For(destination);
         if (bound.Count == 0) return Injection.None(target);
+        // RFC 8441: an extended CONNECT is what a GET with Upgrade is in HTTP/1.1.
+        var line = new RequestLine(request.Method == "CONNECT" ? "GET" : request.Method, destination, target);
         var headers = new List<InjectedHeader>(bound.Count);
         var parameters = new List<InjectedParameter>();
         var used = new List<string>(bound.Count);
@@ -41,8 +43,8 @@ internal static class Injector
                 if (own.Count > 0) continue;
 
                 // 3. The values.
-                foreach (var header in credential.Headers) headers.Add(header.IsConstant ? header : await header.FillAsync(request.HttpContext.RequestAborted));
-                foreach (var parameter in credential.Parameters) parameters.Add(parameter.IsConstant ? parameter : await parameter.FillAsync(request.HttpContext.RequestAborted));
+                foreach (var header in credential.Headers.Where(h => h.IsFor(line))) headers.Add(header.IsConstant ? header : await header.FillAsync(line, request.HttpContext.RequestAborted));
+                foreach (var parameter in credential.Parameters) parameters.Add(parameter.IsConstant ? parameter : await parameter.FillAsync(line, request.HttpContext.RequestAborted));
                 if (credential.Certificate?.Problem is { } problem) throw new CredentialException(problem);
                 if (credential.Certificate is not null) used.Add(credential.Name);
                 if (credential.Signer is null && credential.Headers.Count + credential.Parameters.Count > 0) used.Add(credential.Name);
@@ -50,7 +52,7 @@ internal static class Injector
 
             // 4. Swap in what the workload sent, and not in what is ours: a secret stays as it is, whatever it holds.
             var injection = new Injection(target, headers) { Credentials = used };
-            if (bound.Any(c => c.Placeholder is not null)) injection = await SwapAsync(injection, bound, request);
+            if (bound.Any(c => c.Placeholder is not null)) injection = await SwapAsync(injection, bound, line, request);
             if (injection.Refusal is not null) return injection;
             injection = injection with { Target = InjectedParameter.SetIn(injection.Target, parameters), Secrets = SecretsOf(bound) };
 
@@ -70,7 +72,7 @@ internal static class Injector
         }
     }
 
-    private static async ValueTask<Injection> SwapAsync(Injection injection, IReadOnlyList<Credential> bound, HttpRequest request)
+    private static async ValueTask<Injection> SwapAsync(Injection injection, IReadOnlyList<Credential> bound, RequestLine line, HttpRequest request)
     {
         var mayBeInBody = bound.Where(c => c.Placeholder?.Surfaces.HasFlag(SwapSurfaces.Body) == true).ToList();
         var target = injection.Target;
@@ -89,7 +91,7 @@ internal static class Injector
             if (!placeholder.IsIn(target, request.Headers) && (body is null || !placeholder.IsIn(System.Text.Encoding.Latin1.GetString(body)))) continue;
             try
             {
-                pairs.Add((placeholder, await placeholder.GetAsync(request.HttpContext.RequestAborted)));
+                pairs.Add((placeholder, await placeholder.GetAsync(line, request.HttpContext.RequestAborted)));
             }
             catch (CredentialException e)
             {

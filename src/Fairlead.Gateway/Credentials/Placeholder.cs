@@ -40,9 +40,9 @@ internal sealed class Placeholder(string text, ISecret secret, SwapSurfaces surf
     public bool IsIn(string value) =>
         value.Contains(text, StringComparison.Ordinal) || (value.Contains('%', StringComparison.Ordinal) && Uri.UnescapeDataString(value).Contains(text, StringComparison.Ordinal));
 
-    /// <summary>What it stands for, now.</summary>
+    /// <summary>What it stands for, now, in a request.</summary>
     /// <exception cref="CredentialException">It cannot be had.</exception>
-    public ValueTask<Secret> GetAsync(CancellationToken cancellationToken) => secret.GetAsync(cancellationToken);
+    public ValueTask<Secret> GetAsync(RequestLine request, CancellationToken cancellationToken) => secret.For(request).GetAsync(cancellationToken);
 
     /// <summary>Reads the credentials of Basic (RFC 7617), the bytes as Latin-1.</summary>
     public static bool TryReadBasic(string header, [NotNullWhen(true)] out string? pair)

@@ -39,7 +39,7 @@ internal sealed class Scrubber
     /// <summary>A text that is whole, with labels in place of secrets.</summary>
     public string Clean(string text)
     {
-        if (Look(text, out _, out _) is not { Count: > 0 } sightings) return text;
+        if (Look(text, readsEscapes: true, out _, out _) is not { Count: > 0 } sightings) return text;
         var clean = new StringBuilder();
         var end = 0;
         foreach (var sighting in sightings)
@@ -53,14 +53,15 @@ internal sealed class Scrubber
 
     /// <summary>The places where secrets stand, in order and apart from each other.</summary>
     /// <param name="text">Bytes as Latin-1.</param>
+    /// <param name="readsEscapes">True where there may be escapes.</param>
     /// <param name="beginning">From here on it may be the beginning of one; the text's length when it is not.</param>
     /// <param name="tellsLittle">True when that beginning tells so little that it may pass when nothing comes next.</param>
-    public IReadOnlyList<Sighting> Look(ReadOnlySpan<char> text, out int beginning, out bool tellsLittle)
+    public IReadOnlyList<Sighting> Look(ReadOnlySpan<char> text, bool readsEscapes, out int beginning, out bool tellsLittle)
     {
         List<Sighting>? all = null;
         tellsLittle = true;
         beginning = Look(text, text, null, null, ref all, ref tellsLittle);
-        if (EscapedText.MayBeIn(text))
+        if (readsEscapes && EscapedText.MayBeIn(text))
         {
             // What is escaped twice, as a URL in JSON is, is read twice.
             using var once = EscapedText.Read(text);

@@ -21,7 +21,15 @@ internal sealed class SecretService(X509Certificate2Collection roots)
     /// <param name="request">The request; it is disposed.</param>
     /// <param name="cancellationToken">Stops it.</param>
     /// <exception cref="CredentialException">There is no answer.</exception>
-    public async Task<(HttpStatusCode Status, string Text)> AskAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    public Task<(HttpStatusCode Status, string Text)> AskAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+        AskAsync(request, async response => (response.StatusCode, await response.Content.ReadAsStringAsync(cancellationToken)), cancellationToken);
+
+    /// <summary>Asks, and reads how the answer wants to be authenticated (RFC 9110 §11.6.1).</summary>
+    /// <exception cref="CredentialException">There is no answer.</exception>
+    public Task<IReadOnlyList<AuthenticationHeaderValue>> ChallengesAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+        AskAsync(request, response => Task.FromResult<IReadOnlyList<AuthenticationHeaderValue>>([.. response.Headers.WwwAuthenticate]), cancellationToken);
+
+    private async Task<T> AskAsync<T>(HttpRequestMessage request, Func<HttpResponseMessage, Task<T>> read, CancellationToken cancellationToken)
     {
         using (request)
         {
@@ -30,7 +38,7 @@ internal sealed class SecretService(X509Certificate2Collection roots)
                 request.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue("application/json"));
                 using var http = NewHttpClient();
                 using var response = await http.SendAsync(request, cancellationToken);
-                return (response.StatusCode, await response.Content.ReadAsStringAsync(cancellationToken));
+                return await read(response);
             }
             catch (Exception e) when (e is HttpRequestException or OperationCanceledException)
             {

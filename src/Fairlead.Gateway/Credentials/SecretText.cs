@@ -6,6 +6,8 @@ namespace Fairlead.Gateway.Credentials;
 /// <summary>A text with secrets in it, such as <c>Token {github}</c>. It has no string form.</summary>
 internal sealed class SecretText
 {
+    private static readonly string[] Schemes = ["Bearer ", "Basic ", "Token "];
+
     private readonly List<(string Text, ISecret? Secret)> _parts;
     private readonly Func<string, string> _encode;
     private readonly string? _constant;
@@ -22,6 +24,9 @@ internal sealed class SecretText
 
     /// <summary>The secrets in it.</summary>
     public IEnumerable<ISecret> Secrets => _parts.Select(p => p.Secret).OfType<ISecret>().Distinct();
+
+    /// <summary>The authentication scheme that it begins with, and a blank; else nothing. What else the operator wrote beside the secrets may be one, too.</summary>
+    public string Scheme => Array.Find(Schemes, s => _encode(_parts[0].Text).StartsWith(s, StringComparison.OrdinalIgnoreCase)) ?? "";
 
     /// <summary>The one secret in it; null where there are several.</summary>
     public ISecret? OnlySecret => Secrets.ToArray() is [var only] ? only : null;
@@ -67,13 +72,13 @@ internal sealed class SecretText
     /// <summary>The whole, of what never changes. Only what goes to the upstream may hold it.</summary>
     public string Reveal() => _constant ?? throw new InvalidOperationException("the text has secrets that are fetched");
 
-    /// <summary>The text as it is now.</summary>
+    /// <summary>The text as it is now, for a request; null where none of its secrets depends on one.</summary>
     /// <exception cref="CredentialException">One of its secrets cannot be had.</exception>
-    public async ValueTask<SecretText> FillAsync(CancellationToken cancellationToken)
+    public async ValueTask<SecretText> FillAsync(RequestLine? request, CancellationToken cancellationToken)
     {
         if (IsConstant) return this;
         var filled = new List<(string, ISecret?)>(_parts.Count);
-        foreach (var (literal, secret) in _parts) filled.Add((literal, secret is null ? null : await secret.GetAsync(cancellationToken)));
+        foreach (var (literal, secret) in _parts) filled.Add((literal, secret is null ? null : await (request is null ? secret : secret.For(request)).GetAsync(cancellationToken)));
         return new SecretText(filled, _encode);
     }
 

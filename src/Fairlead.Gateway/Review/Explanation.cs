@@ -40,7 +40,7 @@ internal static class Explanation
         var credentials = session.Credentials.For(facts.Destination);
         return credentials.Count == 0
             ? "nothing: no credential of the session is bound to this host"
-            : string.Join("; ", credentials.Select(c => $"{string.Join(", ", c.Headers.Select(h => h.Name))} (credential {c.Name})"));
+            : string.Join("; ", credentials.Select(c => $"{string.Join(", ", c.Headers.Select(h => h.Name).Distinct())} (credential {c.Name})"));
     }
 
     // Rules that miss the request by one thing: most often that is the answer.

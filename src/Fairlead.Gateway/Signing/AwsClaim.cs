@@ -17,6 +17,9 @@ internal sealed record AwsClaim(string Algorithm, AwsScope? Scope, IReadOnlyList
     /// <summary>Reads the header, or the query of a presigned URL; null when neither is of AWS.</summary>
     public static AwsClaim? Of(string? authorization, string target)
     {
+        string? Parameter(string name) => QueryText.PiecesOfTarget(target).Where(p => QueryText.IsNamed(p.Piece, name)).Select(p => QueryText.ValueOf(p.Piece)).FirstOrDefault();
+        // Version 2 in a query would stay beside ours, and which of them counts would be the server's choice.
+        if (Parameter("AWSAccessKeyId") is not null) return new AwsClaim("AWSAccessKeyId", null, []);
         if (authorization?.StartsWith("AWS4-", StringComparison.Ordinal) == true)
         {
             var space = authorization.IndexOf(' ', StringComparison.Ordinal);
@@ -24,9 +27,6 @@ internal sealed record AwsClaim(string Algorithm, AwsScope? Scope, IReadOnlyList
             return new AwsClaim(space < 0 ? authorization : authorization[..space], ScopeOf(Field(fields, "Credential=")), NamesOf(Field(fields, "SignedHeaders=")));
         }
 
-        string? Parameter(string name) => QueryText.PiecesOfTarget(target).Where(p => QueryText.IsNamed(p.Piece, name)).Select(p => QueryText.ValueOf(p.Piece)).FirstOrDefault();
-        // Version 2 in a query would stay beside ours, and which of them counts would be the server's choice.
-        if (Parameter("AWSAccessKeyId") is not null) return new AwsClaim("AWSAccessKeyId", null, []);
         return Parameter("X-Amz-Algorithm") is { } algorithm ? new AwsClaim(algorithm, ScopeOf(Parameter("X-Amz-Credential")), NamesOf(Parameter("X-Amz-SignedHeaders"))) : null;
     }
 

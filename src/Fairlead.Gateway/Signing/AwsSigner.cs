@@ -84,7 +84,7 @@ internal sealed partial class AwsSigner(AwsSigner.Key key, TimeProvider time) : 
                 return Refused($"its body is signed in a way that is not known here, '{HostPort.Printable(stated)}'");
         }
 
-        var accessKeyId = (await key.AccessKeyId.FillAsync(request.HttpContext.RequestAborted)).Reveal();
+        var accessKeyId = (await key.AccessKeyId.FillAsync(null, request.HttpContext.RequestAborted)).Reveal();
         var secret = await key.SecretAccessKey.GetAsync(request.HttpContext.RequestAborted);
         var target = AwsClaim.Without(injection.Target);
         return injection with

@@ -36,17 +36,25 @@ internal sealed class HmacSigner(HmacSigner.Scheme scheme, TimeProvider time) : 
 
     public async ValueTask<Injection> PrepareAsync(string credential, Injection injection, HostPort destination, HttpRequest request)
     {
-        var body = injection.Body;
-        if (scheme.NeedsBody && body is null && HeldBody.CanBeIn(request))
-        {
-            if (request.ContentLength is not { } announced || announced <= scheme.MaxBody) body = await HeldBody.ReadAsync(request, scheme.MaxBody);
-            if (body is null || body.Length > scheme.MaxBody)
-                return Injection.Refused(injection.Target, InjectionFault.BodyTooLongToSign, credential, $"the credential '{credential}' cannot sign this request: its body is longer than {scheme.MaxBody} bytes.");
-        }
-
+        var (body, isTooLong) = scheme.NeedsBody ? await HoldAsync(injection, request, scheme.MaxBody) : (injection.Body, false);
+        if (isTooLong) return TooLong(credential, injection, scheme.MaxBody);
         var key = KeyOf((await scheme.Key.GetAsync(request.HttpContext.RequestAborted)).Reveal(), scheme.KeyEncoding);
         return injection with { Body = body, Signature = new HmacSignature(scheme, key, injection.Target, body ?? [], time.GetUtcNow()) };
     }
+
+    /// <summary>Takes the body, to sign it.</summary>
+    /// <returns>The body, null where there is none; and whether it is longer than it may be.</returns>
+    internal static async ValueTask<(byte[]? Body, bool IsTooLong)> HoldAsync(Injection injection, HttpRequest request, long most)
+    {
+        if (injection.Body is { } held) return (held, held.Length > most);
+        if (!HeldBody.CanBeIn(request)) return (null, false);
+        if (request.ContentLength > most) return (null, true);
+        var body = await HeldBody.ReadAsync(request, most);
+        return (body, body.Length > most);
+    }
+
+    internal static Injection TooLong(string credential, Injection injection, long most) =>
+        Injection.Refused(injection.Target, InjectionFault.BodyTooLongToSign, credential, $"the credential '{credential}' cannot sign this request: its body is longer than {most} bytes.");
 
     /// <summary>The bytes of a key.</summary>
     /// <exception cref="CredentialException">The secret is not written so.</exception>

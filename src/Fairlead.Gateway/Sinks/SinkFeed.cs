@@ -55,8 +55,7 @@ internal sealed class SinkFeed : IAsyncDisposable
             try
             {
                 var last = await _sink.FindLastAsync(_chain, _ended.Token);
-                if (_progress.Problem is not null || _progress.Delivered == 0) _logger.SinkTakes(_progress.Name, last);
-                _progress.Has(last);
+                Has(last);
                 await DeliverAllAsync(last, () => pause = FirstPause);
                 return;
             }
@@ -84,7 +83,7 @@ internal sealed class SinkFeed : IAsyncDisposable
             {
                 await _sink.DeliverAsync(_chain, records, _ended.Token);
                 succeeded();
-                _progress.Has(records[^1].Line.Seq);
+                Has(records[^1].Line.Seq);
             }
             else if (isLast)
             {
@@ -96,5 +95,12 @@ internal sealed class SinkFeed : IAsyncDisposable
                 await Task.Delay(Linger, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
+    }
+
+    private void Has(long seq)
+    {
+        var failed = _progress.Problem is not null;
+        _progress.Has(seq);
+        if (failed && _progress.Problem is null) _logger.SinkTakes(_progress.Name, seq);
     }
 }

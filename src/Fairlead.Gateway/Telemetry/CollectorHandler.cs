@@ -42,7 +42,7 @@ internal sealed class CollectorHandler : DelegatingHandler
     {
         try
         {
-            foreach (var header in _headers) request.Headers.TryAddWithoutValidation(header.Name, (await header.FillAsync(cancellationToken)).Reveal());
+            foreach (var header in _headers) request.Headers.TryAddWithoutValidation(header.Name, (await header.FillAsync(null, cancellationToken)).Reveal());
             var response = await send(request);
             Tell(response.IsSuccessStatusCode ? null : $"it answered {(int)response.StatusCode}");
             return response;

@@ -60,8 +60,13 @@ internal static class ResponseBody
     {
         var response = context.Response;
         var opened = ContentCoding.Open(raw, response);
-        var isWholeText = response.StatusCode != StatusCodes.Status206PartialContent && ContentCoding.IsText(response);
-        var scrubbed = new ScrubbedStream(opened, scrubber, keepsLength: !isWholeText || response.ContentLength is not null);
+        var isText = ContentCoding.IsText(response);
+        var isWholeText = isText && response.StatusCode != StatusCodes.Status206PartialContent;
+        var scrubbed = new ScrubbedStream(opened, scrubber, keepsLength: !isWholeText || response.ContentLength is not null)
+        {
+            // The messages of gRPC hold texts.
+            ReadsEscapes = isText || response.ContentType?.StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase) == true,
+        };
         if (isWholeText && response.ContentLength is > 0 and <= MostAtOnce and var announced && await scrubbed.TryReadWholeAsync((int)announced, context.RequestAborted) is { } length)
             response.ContentLength = length;
         return scrubbed;

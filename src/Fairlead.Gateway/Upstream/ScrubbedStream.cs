@@ -34,6 +34,9 @@ internal sealed class ScrubbedStream(Stream inner, Scrubber scrubber, bool keeps
     private int _start;
     private int _end;
 
+    /// <summary>False for what is no text: reading escapes in it costs more than the search, and nobody escapes there. Default true.</summary>
+    public bool ReadsEscapes { get; init; } = true;
+
     public override bool CanRead => true;
 
     public override bool CanSeek => false;
@@ -173,7 +176,7 @@ internal sealed class ScrubbedStream(Stream inner, Scrubber scrubber, bool keeps
     {
         var text = ArrayPool<char>.Shared.Rent(Math.Max(1, length));
         Encoding.Latin1.GetChars(buffer.AsSpan(0, length), text);
-        var sightings = scrubber.Look(text.AsSpan(0, length), out beginning, out _mayPass);
+        var sightings = scrubber.Look(text.AsSpan(0, length), ReadsEscapes, out beginning, out _mayPass);
         ArrayPool<char>.Shared.Return(text);
         return sightings;
     }

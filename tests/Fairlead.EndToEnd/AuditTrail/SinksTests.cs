@@ -26,7 +26,8 @@ public sealed class SinksTests
         collector.Start();
         var requests = new ConcurrentQueue<byte[]>();
         var keys = new ConcurrentBag<string?>();
-        var serving = Task.Run(async () =>
+        var serving = ServeAsync();
+        async Task ServeAsync()
         {
             while (true)
             {
@@ -49,7 +50,8 @@ public sealed class SinksTests
                 context.Response.StatusCode = isTaken ? 200 : 503;
                 context.Response.Close();
             }
-        });
+        }
+
         (await site.RunAsync("curl", "-sS", "https://api.datadoghq.com/echo/c")).Succeeded();
         await site.Audit.WaitForAsync(1, r => AuditLog.Text(r, "path") == "/echo/c", Limits.Token());
         for (var deadline = Limits.Token(); requests.IsEmpty; deadline.ThrowIfCancellationRequested()) await Task.Delay(Limits.Poll, deadline);
@@ -70,7 +72,7 @@ public sealed class SinksTests
         Assert.Equal("/echo/forbidden/b", denied["attributes"]!["url.path"]!.GetValue<string>());
         Assert.Equal(("GET", 403), (denied["attributes"]!["http.request.method"]!.GetValue<string>(), denied["attributes"]!["http.response.status_code"]!.GetValue<int>()));
         Assert.Equal(Enumerable.Range(1, lines.Length), logs.Select(l => l["attributes"]!["fairlead.audit.seq"]!.GetValue<int>()));
-        Assert.EndsWith(string.Concat(lines.Select(l => l + "\n")), site.Gateway.Program.Stdout.Text, StringComparison.Ordinal);
+        Assert.Equal(lines, site.Gateway.Program.Stdout.Text.Split('\n').Where(l => l.StartsWith('{')));
         Assert.DoesNotContain(TestSecrets.Tools, site.Gateway.Program.Stderr.Text, StringComparison.Ordinal);
     }
 

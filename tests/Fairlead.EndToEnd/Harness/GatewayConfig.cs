@@ -72,7 +72,7 @@ internal static class GatewayConfig
         foreach (var name in OriginCertificates.AllNames) text.AppendLine(CultureInfo.InvariantCulture, $"    \"{name}\": \"{origin.Address}:{origin.Port}\"");
         // Nothing listens on port 1.
         text.AppendLine("    dead.test: \"127.0.0.1:1\"");
-        foreach (var (name, address) in options.Resolve) text.AppendLine(CultureInfo.InvariantCulture, $"    \"{name}\": \"{address}\"");
+        foreach (var (name, address) in options.Resolve) text.AppendLine(CultureInfo.InvariantCulture, $"    \"{name}\": \"{(address == SiteOptions.TheOrigin ? $"{origin.Address}:{origin.Port}" : address)}\"");
         return text.ToString();
     }
 

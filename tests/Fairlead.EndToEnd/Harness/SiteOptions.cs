@@ -45,6 +45,9 @@ internal sealed record SiteOptions
     /// <summary>Keys of the section <c>upstream</c> beside its roots and names, a line each.</summary>
     public IReadOnlyList<string> Upstream { get; init; } = [];
 
+    /// <summary>Stands for the origin's address in <see cref="Resolve"/>.</summary>
+    public const string TheOrigin = "the origin";
+
     /// <summary>Names beside the origin's own, with the address that answers for them.</summary>
     public IReadOnlyDictionary<string, string> Resolve { get; init; } = new Dictionary<string, string>();
 

@@ -21,6 +21,8 @@ public sealed partial class ConfigSchemaTests : IDisposable
           key: { from: env, name: KEY }
           pass: { from: file, path: pass }
           stored: { from: aws-secrets-manager, secret_id: prod/db, region: eu-west-1, field: password, version_stage: AWSPREVIOUS, access_key_id: FAKE, secret_access_key: { from: env, name: KEY }, session_token: { from: env, name: KEY }, endpoint: "https://vpce.example.com", ca: ca.pem, ttl: 15m, on_error: deny }
+          kept: { from: vault, address: "https://vault.example.com", mount: kv, path: ci/key, field: key, namespace: team, auth: { token: { from: file, path: token } }, ca: ca.pem }
+          kept-too: { from: vault, address: "https://vault.example.com", path: ci/key, field: key, auth: { kubernetes: { role: gateway, mount: k8s, jwt: jwt } }, ttl: 1h }
           made: { from: exec, command: [make, "--key"], ttl: 15m, on_error: { use_stale: 1h } }
         credentials:
           one: { use: header, set: { X-Key: "{key}" }, hosts: [api.example.com] }
@@ -32,6 +34,13 @@ public sealed partial class ConfigSchemaTests : IDisposable
           aws: { use: aws-sigv4, access_key_id: "{key}", secret_access_key: pass, session_token: made, region: eu-west-1, service: s3, max_body: 16MiB, hosts: [s3.eu-west-1.amazonaws.com] }
           mtls: { use: client-certificate, certificate: client.pem, key: client.key, hosts: [bank.example.com] }
           hmac: { use: hmac, key: pass, key_encoding: base64, algorithm: sha512, sign: "{timestamp}{method}{target}{body}", encoding: base64, header: X-Signature, value: "v1={signature}", set: { X-Time: "{timestamp}" }, max_body: 2MiB, hosts: [exchange.example.com] }
+          seven: { use: oauth2-refresh-token, token_url: "https://login.example.com/token", client_id: build, client_secret: pass, refresh_token: key, scopes: [read], client_auth: basic, state: state/refresh.json, token_ca: ca.pem, hosts: [mail.example.com] }
+          eight: { use: github-app, app_id: 77, private_key: { from: file, path: app.pem }, installation_id: 42, api: "https://api.github.com", repositories: [acme/app], permissions: { contents: write }, derive: true, token_ca: ca.pem, hosts: [api.github.com, github.com] }
+          nine: { use: oci-registry, username: robot, password: pass, token_url: "https://auth.example.com/token", service: registry, token_ca: ca.pem, hosts: [registry.example.com] }
+          ten: { use: oci-registry, password: pass, realm_hosts: [auth.example.com], hosts: [registry2.example.com] }
+          eleven: { use: google-service-account, key: { from: env, name: GOOGLE }, scopes: ["https://www.googleapis.com/auth/cloud-platform"], subject: me@example.com, token_url: "https://login.example.com/token", token_ca: ca.pem, hosts: [storage.googleapis.com] }
+          twelve: { use: google-service-account, key: { from: env, name: GOOGLE }, audience: "https://run.example.com", hosts: [run.example.com], existing: keep }
+          signed: { use: http-signature, key: pass, key_encoding: hex, key_id: gateway, label: sig1, components: ["@method", "@target-uri", content-digest], max_body: 2MiB, hosts: [signed.example.com] }
         host_sets: { some: [a.example.com, b.example.com] }
         policies:
           default:
@@ -132,10 +141,15 @@ public sealed partial class ConfigSchemaTests : IDisposable
         { "use_stale: 1h", "use_stale: 1" },
         { "directory: state/ca, ", "" },
         { "per_session: true", "per_session: often" },
-        { "{ from: env, name: KEY }", "{ from: vault, name: KEY }" },
+        { "{ from: env, name: KEY }", "{ from: safe, name: KEY }" },
         { "{ from: env, name: KEY }", "{ from: env, path: KEY }" },
         { "{ from: env, name: KEY }", "FAKE-key" },
         { "use: header, set", "use: headers, set" },
+        { "auth: { token: { from: file, path: token } }", "auth: {}" },
+        { "permissions: { contents: write }", "permissions: { contents: all }" },
+        { "repositories: [acme/app]", "repositories: [app]" },
+        { "realm_hosts: [auth.example.com], ", "" },
+        { "audience: \"https://run.example.com\", ", "" },
         { "use: bearer, secret: pass, hosts: [\"*", "use: bearer, set: { X: y }, hosts: [\"*" },
         { "hosts: [api.example.com] }", "hosts: [] }" },
         { "hosts: [api.example.com] }", "hosts: api.example.com }" },
@@ -240,7 +254,7 @@ public sealed partial class ConfigSchemaTests : IDisposable
     [GeneratedRegex(@"([a-z_]+):(?= |\n)")]
     private static partial Regex Key();
 
-    // Mappings on one line, but for those whose keys are names: set, headers, match, host_sets, resolve.
-    [GeneratedRegex(@"(?<!set: |headers: |match: |host_sets: |resolve: )\{(?= [a-z])")]
+    // Mappings on one line, but for those whose keys are names: set, headers, match, host_sets, resolve, permissions.
+    [GeneratedRegex(@"(?<!set: |headers: |match: |host_sets: |resolve: |permissions: )\{(?= [a-z])")]
     private static partial Regex Strange();
 }

@@ -38,7 +38,7 @@ public sealed class ClientCertificateTests : IAsyncLifetime
         await workload.CloseAsync();
 
         Assert.Equal(thumbprint, answer);
-        Assert.Equal("mtls", (await edge.StopAsync())[0].GetProperty("credentials")[0].GetString());
+        Assert.Equal("mtls", (await edge.StopAsync()).First(r => r.GetProperty("type").GetString() == "request").GetProperty("credentials")[0].GetString());
     }
 
     [Fact]

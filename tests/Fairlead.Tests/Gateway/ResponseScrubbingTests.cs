@@ -250,7 +250,7 @@ public sealed class ResponseScrubbingTests : IAsyncLifetime
         await workload.GetAsync();
         var second = await workload.GetAsync(headers: "X-Key: mine\r\n");
         await workload.CloseAsync();
-        var audit = await edge.StopAsync();
+        var audit = (await edge.StopAsync()).Where(IsRequest).ToList();
 
         Assert.Equal(Value, remembered);
         Assert.Equal($"last: {Label}", second.Body);
@@ -342,6 +342,9 @@ public sealed class ResponseScrubbingTests : IAsyncLifetime
         Assert.DoesNotContain("FAKE", body + response + string.Concat(await edge.StopAsync()), StringComparison.Ordinal);
     }
 
+    // Where the machine is slow, a tunnel may be on record before its last request.
+    private static bool IsRequest(JsonElement record) => record.GetProperty("type").GetString() == "request";
+
     private static Credential Credential() => Edge.CredentialOf("key", "X-Key", Value);
 
     private static Session Session(Credential? credential = null) => Edge.SessionOf("s1", Edge.Token, credentials: [credential ?? Credential()]);
@@ -364,7 +367,7 @@ public sealed class ResponseScrubbingTests : IAsyncLifetime
         }
 
         await workload.CloseAsync();
-        return (reply!, (await edge.StopAsync())[0], error);
+        return (reply!, (await edge.StopAsync()).First(IsRequest), error);
     }
 
     private static byte[] Compressed(string text, string coding)

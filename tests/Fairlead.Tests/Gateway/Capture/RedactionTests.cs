@@ -19,6 +19,7 @@ public sealed class RedactionTests
     {
         $$"""{"a":1,"password":"{{Secret}}","b":2}""", $$"""{ "apiKey" : "a\"b{{Secret}}" }""", $$"""{"token":"{{Secret}}""", $"grant_type=x&client_secret={Secret}&b=2", $"user=a&password={Secret}",
         $"export X_TOKEN={Secret}\nother=1", $"-----BEGIN RSA PRIVATE KEY-----\n{Secret}\n-----END RSA PRIVATE KEY-----", $"-----BEGIN PRIVATE KEY-----\n{Secret}", $"curl -H 'Authorization: Bearer {Secret}'",
+        $$"""{"body":"{\"password\":\"{{Secret}}\"}"}""", $$"""{"body":"{\u0022api_key\u0022: \u0022{{Secret}}\u0022}"}""",
     };
 
     [Theory]
@@ -42,6 +43,15 @@ public sealed class RedactionTests
     [InlineData("User-Agent", "curl/8.5.0")]
     [InlineData("X-Monkey", "banana")]
     public void What_is_none_stays(string name, string value) => Assert.Equal(value, Redaction.Value(name, value));
+
+    [Fact]
+    public void What_is_secret_in_a_request_is_known_by_its_parts()
+    {
+        Assert.Contains(Secret, Redaction.SecretsIn("Authorization", "Bearer " + Secret));
+        Assert.Contains(Secret, Redaction.SecretsIn("Cookie", $"a=1; sid={Secret}"));
+        Assert.Contains(Secret, Redaction.SecretsInQuery($"/?a=b&api_key={Secret}&c"));
+        Assert.Empty(Redaction.SecretsIn("Accept", Secret));
+    }
 
     [Fact]
     public void A_target_keeps_what_is_no_secret() =>

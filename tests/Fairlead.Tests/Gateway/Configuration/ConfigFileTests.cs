@@ -1,6 +1,7 @@
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
+using System.Text.Json;
 using Fairlead.Gateway.Configuration;
 using Fairlead.Gateway.Policy;
 using Fairlead.Gateway.Sessions;
@@ -45,6 +46,9 @@ public sealed class ConfigFileTests : IDisposable
         Environment.SetEnvironmentVariable("FAIRLEAD_TEST_NOT_SET", null);
         _folder.Write("pass.txt", "FAKE-pass\n");
         _folder.Write("token.txt", "FAKE-token-2");
+        _folder.Write("app.pem", Credentials.TokenPeer.PrivatePem);
+        foreach (var (file, url) in (ReadOnlySpan<(string, string)>)[("google.json", "https://oauth2.googleapis.com/token"), ("elsewhere.json", "https://evil.test/token")])
+            _folder.Write(file, JsonSerializer.Serialize(new { type = "service_account", client_email = "robot@p.test", private_key = Credentials.TokenPeer.PrivatePem, token_uri = url }));
         using var ca = new OriginCa();
         _folder.Write("roots.pem", ca.Root.ExportCertificatePem());
         using var client = ca.Issue("client", usage: OriginCa.ClientAuth);
@@ -126,7 +130,7 @@ public sealed class ConfigFileTests : IDisposable
         { "ca: { directory: state/ca }", "ca: state/ca", "3:5", "ca: expected a mapping (key: value), got a text" },
         { "ca: { directory: state/ca }", "ca: { directry: state/ca }", "3:7", "ca.directry: unknown key 'directry'; did you mean 'directory'?" },
         { "ca: { directory: state/ca }", "ca: { directory: \"a\\0b\" }", "3:18", "ca.directory: expected a path, got 'a\\u0000b'" },
-        { "from: env, name: FAIRLEAD_TEST_KEY", "from: environment, name: FAIRLEAD_TEST_KEY", "5:16", "secrets.key.from: expected env or file or exec or aws-secrets-manager, got 'environment'; did you mean " },
+        { "from: env, name: FAIRLEAD_TEST_KEY", "from: environment, name: FAIRLEAD_TEST_KEY", "5:16", "secrets.key.from: expected env or file or exec or vault or aws-secrets-manager, got 'environment'; did you mean " },
         { "name: FAIRLEAD_TEST_KEY", "path: pass.txt", "5:27", "secrets.key.path: 'path' is for 'from: file'" },
         { "name: FAIRLEAD_TEST_KEY", "name: FAIRLEAD_TEST_NOT_SET", "5:8", "secrets.key: the environment variable FAIRLEAD_TEST_NOT_SET is not set" },
         { "name: FAIRLEAD_TEST_KEY", "name: FAIRLEAD_TEST_EMPTY", "5:8", "secrets.key: " },
@@ -135,7 +139,7 @@ public sealed class ConfigFileTests : IDisposable
         { "path: pass.txt", "path: none.txt", "6:9", "secrets.pass: the file " },
         { "path: pass.txt", "path: .", "6:9", "secrets.pass: the file " },
         { "path: pass.txt", "path: pass.txt, name: X", "6:45", "secrets.pass.name: 'name' is for 'from: env'" },
-        { "use: header", "use: haeder", "8:19", "credentials.datadog.use: expected header or bearer or basic or query or placeholder or oauth2-client-credentials or aws-sigv4 or client-certificate or hmac, got 'haeder'; did you mean 'header'?" },
+        { "use: header", "use: haeder", "8:19", "credentials.datadog.use: expected header or bearer or basic or query or placeholder or oauth2-client-credentials or oauth2-refresh-token or github-app or oci-registry or google-service-account or aws-sigv4 or client-certificate or hmac or http-signature, got 'haeder'; did you mean 'header'?" },
         { "\"{key}\"", "\"{kye}\"", "8:46", "credentials.datadog.set.DD-API-KEY: there is no secret 'kye'" },
         { "\"{key}\"", "\"literal\"", "8:46", "credentials.datadog.set.DD-API-KEY: the template of 'DD-API-KEY' names no secret" },
         { "DD-API-KEY:", "Host:", "8:40", "credentials.datadog.set.Host: 'Host' frames or describes the message" },
@@ -199,6 +203,37 @@ public sealed class ConfigFileTests : IDisposable
         { "from: env, name: FAIRLEAD_TEST_KEY", "from: aws-secrets-manager, secret_id: a, region: 'eu/west'", "5:59", "expected a region such as eu-central-1" },
         { "from: env, name: FAIRLEAD_TEST_KEY", "from: aws-secrets-manager, secret_id: a, region: eu-west-1, access_key_id: FAKE", "5:8", "'secret_access_key' is missing" },
         { "from: env, name: FAIRLEAD_TEST_KEY", "from: aws-secrets-manager, secret_id: a, region: eu-west-1, access_key_id: FAKE, secret_access_key: { from: env, name: FAIRLEAD_TEST_TOKEN }, endpoint: 'http://a.test'", "5:162", "expected an https URL" },
+        { "use: bearer, secret: pass", "use: oauth2-refresh-token, token_url: 'https://login.test/token', client_id: c, refresh_token: pass, state: refresh.json", "", "" },
+        { "use: bearer, secret: pass", "use: oauth2-refresh-token, token_url: 'https://login.test/token', client_id: c", "9:11", "'refresh_token' is missing" },
+        { "use: bearer, secret: pass", "use: oauth2-refresh-token, token_url: 'https://login.test/token', client_id: c, refresh_token: pass, state: none/x", "9:121", "none/x does not exist" },
+        { "use: bearer, secret: pass", "use: github-app, app_id: 1, installation_id: 2, private_key: { from: file, path: app.pem }, repositories: [acme/app], permissions: { contents: write }, derive: false", "", "" },
+        { "use: bearer, secret: pass", "use: github-app, app_id: 1, installation_id: 2, private_key: { from: file, path: pass.txt }", "9:74", "expected an RSA private key in PEM, not encrypted" },
+        { "use: bearer, secret: pass", "use: github-app, app_id: 1, installation_id: two, private_key: { from: file, path: app.pem }", "9:58", "expected a number, got 'two'" },
+        { "use: bearer, secret: pass", "use: github-app, app_id: 1, installation_id: 2, private_key: { from: file, path: app.pem }, repositories: [app]", "9:120", "expected OWNER/NAME, got 'app'" },
+        { "use: bearer, secret: pass", "use: github-app, app_id: 1, installation_id: 2, private_key: { from: file, path: app.pem }, permissions: { contents: all }", "9:130", "expected read or write or admin, got 'all'" },
+        { "use: bearer, secret: pass", "use: oci-registry, password: pass, token_url: 'https://auth.test/token', service: r", "", "" },
+        { "use: bearer, secret: pass", "use: oci-registry, username: robot, password: pass, realm_hosts: [auth.test]", "", "" },
+        { "use: bearer, secret: pass", "use: oci-registry, password: pass", "9:18", "it needs one of 'token_url', where the realm is, and 'realm_hosts'" },
+        { "use: bearer, secret: pass", "use: oci-registry, password: pass, realm_hosts: ['**']", "9:62", "the realm must be on named hosts" },
+        { "use: bearer, secret: pass, hosts: [git.test]", "use: oci-registry, password: pass, realm_hosts: [auth.test], hosts: ['*.test']", "9:82", "a realm is learned from a registry with a name of its own" },
+        { "use: bearer, secret: pass", "use: oci-registry, password: pass, realm_hosts: [auth.test], service: r", "9:83", "'service' stands beside 'token_url'" },
+        { "use: bearer, secret: pass", "use: google-service-account, scopes: [a], key: { from: file, path: google.json }", "", "" },
+        { "use: bearer, secret: pass", "use: google-service-account, audience: b, key: { from: file, path: google.json }, subject: c, token_url: 'https://oauth2.googleapis.com/token'", "", "" },
+        { "use: bearer, secret: pass", "use: google-service-account, key: { from: file, path: google.json }", "9:18", "it needs one of 'scopes', for access tokens, and 'audience', for ID tokens" },
+        { "use: bearer, secret: pass", "use: google-service-account, scopes: [a], key: { from: file, path: elsewhere.json }", "9:60", "its token_uri is https://evil.test/token; if that is right, write the same at 'token_url'" },
+        { "use: bearer, secret: pass", "use: google-service-account, scopes: [a], token_url: 'https://evil.test/token', key: { from: file, path: elsewhere.json }", "", "" },
+        { "use: bearer, secret: pass", "use: google-service-account, scopes: [a], key: { from: file, path: pass.txt }", "9:60", "expected the key of a service account in JSON" },
+        { "from: env, name: FAIRLEAD_TEST_KEY", "from: vault, address: 'https://127.0.0.1:1', path: ci/key, field: key, auth: { token: { from: file, path: pass.txt } }", "5:8", "secrets.key: https://127.0.0.1:1/v1/secret/data/ci/key gave no answer: " },
+        { "from: env, name: FAIRLEAD_TEST_KEY", "from: vault, address: 'https://127.0.0.1:1', path: ci/../key, field: key, auth: { token: { from: file, path: pass.txt } }", "5:61", "expected a path such as kv or ci/deploy, got 'ci/../key'" },
+        { "from: env, name: FAIRLEAD_TEST_KEY", "from: vault, address: 'https://127.0.0.1:1', path: key, field: key, auth: {}", "5:84", "expected one of 'token' and 'kubernetes'" },
+        { "from: env, name: FAIRLEAD_TEST_KEY", "from: vault, address: 'http://127.0.0.1:1', path: key, field: key, auth: { kubernetes: { role: r } }", "5:32", "expected an https URL without user and fragment" },
+        { "use: bearer, secret: pass", "use: http-signature, key: pass, key_id: me, label: a1, components: ['@method', content-digest, x-a], max_body: 2MiB", "", "" },
+        { "use: bearer, secret: pass", "use: http-signature, key: pass, key_id: 'a\"b'", "9:53", "expected visible ASCII without" },
+        { "use: bearer, secret: pass", "use: http-signature, key: pass, key_id: a, label: A", "9:63", "expected a lower-case letter, then such letters" },
+        { "use: bearer, secret: pass", "use: http-signature, key: pass, key_id: a, components: []", "9:68", "it names no component, so nothing would be signed" },
+        { "use: bearer, secret: pass", "use: http-signature, key: pass, key_id: a, components: [date, date]", "9:68", "it names a component twice" },
+        { "use: bearer, secret: pass", "use: http-signature, key: pass, key_id: a, components: ['@status']", "9:69", "expected the name of a header in lower case or @method" },
+        { "use: bearer, secret: pass", "use: http-signature, key: pass, key_id: a, components: [content-length]", "9:69", "'content-length' is written when the request is sent" },
         { "secret: pass", "secret: pas", "9:34", "credentials.github.secret: there is no secret 'pas'" },
         { "[git.test]", "[]", "9:11", "credentials.github: 'hosts' names no host, so the credential could never be used" },
         { "[git.test]", "git.test", "9:47", "credentials.github.hosts: expected a list, got a text" },

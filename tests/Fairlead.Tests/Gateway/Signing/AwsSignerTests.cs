@@ -123,6 +123,7 @@ public sealed class AwsSignerTests : IAsyncLifetime
     [InlineData("Authorization: AWS4-ECDSA-P256-SHA256 Credential=FAKE/20200101/s3/aws4_request, SignedHeaders=host, Signature=00", "/", "expected AWS4-HMAC-SHA256, got 'AWS4-ECDSA-P256-SHA256'")]
     [InlineData("X: 1", "/?X-Amz-Algorithm=AWS4-ECDSA-P256-SHA256", "expected AWS4-HMAC-SHA256, got 'AWS4-ECDSA-P256-SHA256'")]
     [InlineData("X: 1", "/?awsaccesskeyid=FAKE&Signature=x&Expires=1", "expected AWS4-HMAC-SHA256, got 'AWSAccessKeyId'")]
+    [InlineData(Own, "/?AWSAccessKeyId=FAKE&Signature=x", "expected AWS4-HMAC-SHA256, got 'AWSAccessKeyId'")]
     [InlineData(Own + "\r\nX-Amz-Content-Sha256: STREAMING-AWS4-HMAC-SHA256-EVENTS", "/", "its body is signed in a way that is not known here, 'STREAMING-AWS4-HMAC-SHA256-EVENTS'")]
     [InlineData(Own + "\r\nX-Amz-Content-Sha256: " + Zeros + "\r\nX-Amz-Content-Sha256: UNSIGNED-PAYLOAD", "/", "its body is signed in a way that is not known here")]
     [InlineData("Authorization: AWS4-HMAC-SHA256 Credential=FAKE/20200101/a b/s3/aws4_request", "/", "neither a signature of the workload's nor the host api.test says for which region and service")]
@@ -208,7 +209,7 @@ public sealed class AwsSignerTests : IAsyncLifetime
         var workload = await Workload.OpenAsync(edge);
         var reply = await workload.SendAsync(request);
         await workload.CloseAsync();
-        return (reply, (await edge.StopAsync())[0]);
+        return (reply, (await edge.StopAsync()).First(r => r.GetProperty("type").GetString() == "request"));
     }
 
     private static Credential Aws(string? region = null, string? service = null, string? sessionToken = null)

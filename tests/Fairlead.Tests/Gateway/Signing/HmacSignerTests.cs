@@ -98,7 +98,7 @@ public sealed class HmacSignerTests : IAsyncLifetime
         var workload = await Workload.OpenAsync(edge);
         var reply = await workload.SendAsync(request);
         await workload.CloseAsync();
-        return (reply, (await edge.StopAsync())[0]);
+        return (reply, (await edge.StopAsync()).First(r => r.GetProperty("type").GetString() == "request"));
     }
 
     private Credential Signer(string key, string text, string header, string value, bool isBase64 = false, HmacSigner.KeyEncoding keyEncoding = HmacSigner.KeyEncoding.Text, HashAlgorithmName? algorithm = null, (string Name, string Value)[]? set = null) =>
