@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import itertools
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -207,6 +208,9 @@ def main():
     Fairlead.relay_build, Fairlead.audit_in = arguments.relay, os.path.abspath(arguments.audit)
     # A signal is an exception like any other, so that processes and files are cleared away.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # A thousand tunnels are two thousand descriptors of a relay; peers inherit what they may have.
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     chosen, notes = install(chosen)
     started, when = time.monotonic(), time.strftime("%Y-%m-%dT%H-%M-%SZ", time.gmtime())
     about = report.machine(Fairlead.audit_in)

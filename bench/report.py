@@ -130,18 +130,18 @@ class Results:
         return lines
 
     def others(self):
-        """Cores that other programs used: the median, and the most."""
+        """Cores that other programs used: the median, and the most; None where no row told."""
         used = [figures["other_cores"] for figures in self.measured if "other_cores" in figures]
-        return (statistics.median(used), max(used)) if used else (0.0, 0.0)
+        return (statistics.median(used), max(used)) if used else None
 
     def about(self):
-        machine, settings, (median, most) = self.machine, self.settings, self.others()
+        machine, settings, others = self.machine, self.settings, self.others()
         return [
             f"{self.when[:10]}, {machine['cores']} cores ({machine['cpu']}), Linux {machine['kernel']}, .NET {machine['dotnet']}, relay {settings['relay']}, "
             f"commit {machine['commit'][:10]}{' with changes' if machine['is_changed'] else ''}",
             f"{settings['rounds']} round(s), {settings['payload_mib']} MiB, {settings['seconds']} s a row, {settings['idle_tunnels']} idle tunnels; median [min-max]; "
             "ratios are to direct TLS of the same round, of direct TLS to itself at the end of the row: the noise",
-            f"other programs used {median:.2f} cores (most: {most:.2f}), load at the start {machine['load']:.2f}; the audit's disk takes {machine['disk_us']} us to keep 4 KiB",
+            f"{f'other programs used {others[0]:.2f} cores (most: {others[1]:.2f})' if others else 'these rows do not tell what other programs used'}, load at the start {machine['load']:.2f}; the audit's disk takes {machine['disk_us']} us to keep 4 KiB",
         ]
 
 

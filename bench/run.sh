@@ -33,14 +33,18 @@ compile() { # compile NAME LIBRARY...: of NAME.c, or of the folder NAME
     gcc -O2 -std=gnu17 -Wall -Wextra -Werror -o "$tools/$1" "${sources[@]}" "${@:2}" || fail "$1 does not compile"
 }
 
+case "${1:-}" in
+    --start | --growth) script=${1#--}; shift ;;
+    *) script=bench ;;
+esac
+# What measures nothing needs nothing.
+case " $* " in
+    *" --help "* | *" -h "* | *" --page "*) exec python3 "$here/$script.py" "$@" ;;
+esac
 install_missing
 for program in fairlead fairlead-gateway aot/fairlead; do
     [ -x "$here/../out/$program" ] || fail "out/$program is missing; ./dev bench builds it"
 done
 compile load -lssl -lcrypto -lnghttp2 -pthread
 compile delay
-case "${1:-}" in
-    --start | --growth) script=${1#--}; shift ;;
-    *) script=bench ;;
-esac
 exec python3 "$here/$script.py" "$@"
