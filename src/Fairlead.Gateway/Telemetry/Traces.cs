@@ -76,15 +76,18 @@ internal sealed class Traces : IDisposable
         if (record.Decision?.Rule is { } rule) span.SetTag("fairlead.rule", rule);
         if (record.Credentials.Count > 0) span.SetTag("fairlead.credentials", record.Credentials.ToArray());
         span.SetTag("fairlead.outcome", GatewayMetrics.NameOf(record.Outcome));
-        if (record.Queue > TimeSpan.Zero) span.AddEvent(At(span, "fairlead.sent", record.Queue));
-        if (record.Dial > TimeSpan.Zero) span.AddEvent(At(span, "fairlead.dialled", record.Queue + record.Dial));
-        if (record.FirstByte is { } firstByte) span.AddEvent(At(span, "fairlead.answered", firstByte));
+        // All times by one clock, the record's. A connection may be ready when another one has answered already.
+        var total = record.Total;
+        span.SetEndTime(span.StartTimeUtc + total);
+        if (record.Queue > TimeSpan.Zero) span.AddEvent(At(span, "fairlead.sent", record.Queue, total));
+        if (record.Dial > TimeSpan.Zero) span.AddEvent(At(span, "fairlead.dialled", record.Queue + record.Dial, total));
+        if (record.FirstByte is { } firstByte) span.AddEvent(At(span, "fairlead.answered", firstByte, total));
         // What went wrong is the gateway's to tell; an upstream's 500 is in the status.
         if (record.Outcome is not (Outcome.Completed or Outcome.Upgraded or Outcome.SelfTest or Outcome.Denied or Outcome.ClientAborted)) span.SetStatus(ActivityStatusCode.Error, GatewayMetrics.NameOf(record.Outcome));
         span.Dispose();
     }
 
-    private static ActivityEvent At(Activity span, string name, TimeSpan after) => new(name, span.StartTimeUtc + after);
+    private static ActivityEvent At(Activity span, string name, TimeSpan after, TimeSpan total) => new(name, span.StartTimeUtc + (after < total ? after : total));
 
     public void Dispose()
     {

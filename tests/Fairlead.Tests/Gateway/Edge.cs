@@ -120,12 +120,12 @@ internal sealed class Edge : IAsyncDisposable
         return X509Certificate2.CreateFromPem((await Reply.ReadAsync(stream)).Body);
     }
 
-    /// <summary>Stops the gateway, after which every record is written, and reads those of requests and tunnels.</summary>
+    /// <summary>Stops the gateway, after which every record is written, and reads those of requests, and behind them those of tunnels, each in their order: which of the last two came first is a matter of luck.</summary>
     public async Task<JsonElement[]> StopAsync()
     {
         if (_app is not null) await _app.DisposeAsync();
         _app = null;
-        return [.. Lines.Where(record => record.GetProperty("type").GetString() is "request" or "tunnel")];
+        return [.. Lines.Where(record => record.GetProperty("type").GetString() is "request" or "tunnel").OrderBy(record => record.GetProperty("type").GetString() == "tunnel")];
     }
 
     /// <summary>Every line of the audit as it is now.</summary>
