@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Security;
 using System.Security.Cryptography.X509Certificates;
+using System.Text;
 
 namespace Fairlead.Gateway.Credentials;
 
@@ -22,7 +23,7 @@ internal sealed class SecretService(X509Certificate2Collection roots)
     /// <param name="cancellationToken">Stops it.</param>
     /// <exception cref="CredentialException">There is no answer.</exception>
     public Task<(HttpStatusCode Status, string Text)> AskAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
-        AskAsync(request, async response => (response.StatusCode, await response.Content.ReadAsStringAsync(cancellationToken)), cancellationToken);
+        AskAsync(request, async response => (response.StatusCode, TextOf(await response.Content.ReadAsByteArrayAsync(cancellationToken))), cancellationToken);
 
     /// <summary>Asks, and reads how the answer wants to be authenticated (RFC 9110 §11.6.1).</summary>
     /// <exception cref="CredentialException">There is no answer.</exception>
@@ -49,6 +50,9 @@ internal sealed class SecretService(X509Certificate2Collection roots)
 
     /// <summary>A URL for a message: without its query, which may hold anything.</summary>
     public static string Name(Uri url) => url.GetLeftPart(UriPartial.Path);
+
+    // RFC 8259 §8.1: JSON is UTF-8. What an answer says of its encoding ("utf8" is common) may be no name of one, and the token of such an answer would be lost.
+    private static string TextOf(byte[] bytes) => Encoding.UTF8.GetString(bytes).TrimStart('\ufeff');
 
     // What is asked for lives for minutes to hours: a connection kept for the next would be gone by then.
     private HttpClient NewHttpClient() => new(new SocketsHttpHandler
