@@ -1,6 +1,8 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 
@@ -43,13 +45,24 @@ internal sealed class SecretService(X509Certificate2Collection roots)
             }
             catch (Exception e) when (e is HttpRequestException or OperationCanceledException)
             {
-                throw new CredentialException($"{Name(request.RequestUri!)} gave no answer: {(e is OperationCanceledException ? $"none within {Limit.TotalSeconds} s" : (e.InnerException ?? e).Message)}", e);
+                throw new CredentialException($"{Name(request.RequestUri!)} gave no answer: {Reason(e)}", e);
             }
         }
     }
 
     /// <summary>A URL for a message: without its query, which may hold anything.</summary>
     public static string Name(Uri url) => url.GetLeftPart(UriPartial.Path);
+
+    // A message of .NET quotes a line that is no HTTP: an endpoint that repeats what it is sent would have the secret in it. Those of sockets and of TLS quote nothing of it.
+    private static string Reason(Exception e) => e switch
+    {
+        OperationCanceledException => $"none within {Limit.TotalSeconds} s",
+        HttpRequestException { HttpRequestError: HttpRequestError.ResponseEnded } => "it closed the connection",
+        HttpRequestException { HttpRequestError: HttpRequestError.ConfigurationLimitExceeded } => $"its head or its body is too long, of which {MaxBytes} bytes are read at most",
+        HttpRequestException { InnerException: (SocketException or AuthenticationException) and var cause } => cause.Message,
+        _ when e.GetBaseException() is SocketException cause => cause.Message,
+        _ => "what it sends is not valid HTTP",
+    };
 
     // RFC 8259 §8.1: JSON is UTF-8. What an answer says of its encoding ("utf8" is common) may be no name of one, and the token of such an answer would be lost.
     private static string TextOf(byte[] bytes) => Encoding.UTF8.GetString(bytes).TrimStart('\ufeff');
