@@ -60,7 +60,7 @@ internal sealed class ConfigWatcher(string path) : IDisposable
                 var isDue = _refusal is not null && Stopwatch.GetElapsedTime(_refused) >= RetryInterval;
                 if (!isAsked && !hasChanged && !isDue) continue;
                 _inForce = now;
-                Load(apply, revoke, health, logger);
+                await LoadAsync(apply, revoke, health, logger, stopping);
             }
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
@@ -75,23 +75,46 @@ internal sealed class ConfigWatcher(string path) : IDisposable
         _asked.Dispose();
     }
 
-    private void Load(Action<GatewayOptions> apply, Action<IReadOnlySet<string>> revoke, GatewayHealth health, ILogger logger)
+    private async Task LoadAsync(Action<GatewayOptions> apply, Action<IReadOnlySet<string>> revoke, GatewayHealth health, ILogger logger, CancellationToken stopping)
     {
         try
         {
-            // Who is revoked is not to wait until somebody has mended another part of the file.
-            if (_revocationsFile is not null) revoke(Revocations.Read(_revocationsFile));
-            var options = Read(() => ConfigFile.Load(path, local: null, isFirst: false));
+            // Who is revoked is not to wait until somebody has mended another part of the file, nor for a store that is slow to give a secret.
+            var file = _revocationsFile;
+            if (file is not null) revoke(Revocations.Read(file));
+            var loading = Task.Run(() => Read(() => ConfigFile.Load(path, local: null, isFirst: false)), CancellationToken.None);
+            while (await Task.WhenAny(loading, Task.Delay(Interval, stopping)) != loading)
+            {
+                stopping.ThrowIfCancellationRequested();
+                if (file is not null && ReadRevoked(file) is { } revoked) revoke(revoked);
+            }
+
+            var options = await loading;
+            // What was revoked while it was loaded stays revoked.
+            if (options.RevocationsFile is { } list && ReadRevoked(list) is { } now) options = options with { SessionSet = options.SessionSet with { Revoked = now } };
             _refusal = null;
             apply(options);
             health.Applied();
         }
-        catch (Exception e)
+        catch (Exception e) when (e is not OperationCanceledException || !stopping.IsCancellationRequested)
         {
             var problem = e is ConfigException ? e.Message : e.ToString();
             if (problem != _refusal) logger.ConfigRefused(path, problem);
             if (problem != _refusal) health.Refused(problem);
             (_refusal, _refused) = (problem, Stopwatch.GetTimestamp());
+        }
+    }
+
+    // One that cannot be read now is read again, and reported, with the rest.
+    private static IReadOnlySet<string>? ReadRevoked(string file)
+    {
+        try
+        {
+            return Revocations.Read(file);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
         }
     }
 

@@ -1,7 +1,10 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
+using System.Text;
 
 namespace Fairlead.Gateway.Credentials;
 
@@ -22,7 +25,7 @@ internal sealed class SecretService(X509Certificate2Collection roots)
     /// <param name="cancellationToken">Stops it.</param>
     /// <exception cref="CredentialException">There is no answer.</exception>
     public Task<(HttpStatusCode Status, string Text)> AskAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
-        AskAsync(request, async response => (response.StatusCode, await response.Content.ReadAsStringAsync(cancellationToken)), cancellationToken);
+        AskAsync(request, async response => (response.StatusCode, TextOf(await response.Content.ReadAsByteArrayAsync(cancellationToken))), cancellationToken);
 
     /// <summary>Asks, and reads how the answer wants to be authenticated (RFC 9110 §11.6.1).</summary>
     /// <exception cref="CredentialException">There is no answer.</exception>
@@ -42,13 +45,27 @@ internal sealed class SecretService(X509Certificate2Collection roots)
             }
             catch (Exception e) when (e is HttpRequestException or OperationCanceledException)
             {
-                throw new CredentialException($"{Name(request.RequestUri!)} gave no answer: {(e is OperationCanceledException ? $"none within {Limit.TotalSeconds} s" : (e.InnerException ?? e).Message)}", e);
+                throw new CredentialException($"{Name(request.RequestUri!)} gave no answer: {Reason(e)}", e);
             }
         }
     }
 
     /// <summary>A URL for a message: without its query, which may hold anything.</summary>
     public static string Name(Uri url) => url.GetLeftPart(UriPartial.Path);
+
+    // A message of .NET quotes a line that is no HTTP: an endpoint that repeats what it is sent would have the secret in it. Those of sockets and of TLS quote nothing of it.
+    private static string Reason(Exception e) => e switch
+    {
+        OperationCanceledException => $"none within {Limit.TotalSeconds} s",
+        HttpRequestException { HttpRequestError: HttpRequestError.ResponseEnded } => "it closed the connection",
+        HttpRequestException { HttpRequestError: HttpRequestError.ConfigurationLimitExceeded } => $"its head or its body is too long, of which {MaxBytes} bytes are read at most",
+        HttpRequestException { InnerException: (SocketException or AuthenticationException) and var cause } => cause.Message,
+        _ when e.GetBaseException() is SocketException cause => cause.Message,
+        _ => "what it sends is not valid HTTP",
+    };
+
+    // RFC 8259 §8.1: JSON is UTF-8. What an answer says of its encoding ("utf8" is common) may be no name of one, and the token of such an answer would be lost.
+    private static string TextOf(byte[] bytes) => Encoding.UTF8.GetString(bytes).TrimStart('\ufeff');
 
     // What is asked for lives for minutes to hours: a connection kept for the next would be gone by then.
     private HttpClient NewHttpClient() => new(new SocketsHttpHandler

@@ -46,9 +46,10 @@ internal sealed partial record AwsScope(string Region, string Service)
         return SigningNames.GetValueOrDefault(label, label);
     }
 
-    [GeneratedRegex("^[A-Za-z0-9_-]{1,64}$")]
+    // '$' would let a line feed stand behind it, which the query of a presigned URL can hold, and which would go into Authorization.
+    [GeneratedRegex("^[A-Za-z0-9_-]{1,64}\\z")]
     private static partial Regex Name();
 
-    [GeneratedRegex("^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}$")]
+    [GeneratedRegex("^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}\\z")]
     private static partial Regex Region_();
 }

@@ -53,8 +53,8 @@ internal sealed class AwsSecretsManager(AwsSecretsManager.Wanted wanted, SecretS
         try
         {
             using var answer = JsonDocument.Parse(text);
-            if (StringOf(answer.RootElement, "SecretString") is { } value) return wanted.Field is null ? value : FieldOf(value);
-            if (wanted.Field is null && StringOf(answer.RootElement, "SecretBinary") is { } binary) return Encoding.Latin1.GetString(Convert.FromBase64String(binary));
+            if (AccessToken.StringOf(answer.RootElement, "SecretString") is { } value) return wanted.Field is null ? value : FieldOf(value);
+            if (wanted.Field is null && AccessToken.StringOf(answer.RootElement, "SecretBinary") is { } binary) return Encoding.Latin1.GetString(Convert.FromBase64String(binary));
             throw Odd("no 'SecretString'");
         }
         catch (Exception e) when (e is JsonException or FormatException)
@@ -68,7 +68,7 @@ internal sealed class AwsSecretsManager(AwsSecretsManager.Wanted wanted, SecretS
         try
         {
             using var fields = JsonDocument.Parse(value);
-            return StringOf(fields.RootElement, wanted.Field!) ?? throw Odd($"a secret without a text in the field '{HostPort.Printable(wanted.Field!)}'");
+            return AccessToken.StringOf(fields.RootElement, wanted.Field!) ?? throw Odd($"a secret without a text in the field '{HostPort.Printable(wanted.Field!)}'");
         }
         catch (JsonException)
         {
@@ -84,7 +84,7 @@ internal sealed class AwsSecretsManager(AwsSecretsManager.Wanted wanted, SecretS
         try
         {
             using var answer = JsonDocument.Parse(text);
-            var type = StringOf(answer.RootElement, "__type")?.Split('#')[^1] ?? "";
+            var type = AccessToken.StringOf(answer.RootElement, "__type")?.Split('#')[^1] ?? "";
             return type.Length is > 0 and <= MaxErrorCharacters && type.All(char.IsAsciiLetter) ? $" ({type})" : "";
         }
         catch (JsonException)
@@ -92,9 +92,6 @@ internal sealed class AwsSecretsManager(AwsSecretsManager.Wanted wanted, SecretS
             return "";
         }
     }
-
-    private static string? StringOf(JsonElement element, string name) =>
-        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
 
     /// <summary>A secret of the store, and who asks for it.</summary>
     /// <param name="Name">The name in the configuration.</param>

@@ -99,6 +99,6 @@ internal sealed partial class AwsSigner(AwsSigner.Key key, TimeProvider time) : 
 
     private bool IsTooLong(long? length) => length is null || length > key.MaxBody;
 
-    [GeneratedRegex("^[0-9a-f]{64}$")]
+    [GeneratedRegex("^[0-9a-f]{64}\\z")]
     private static partial Regex Hash();
 }

@@ -97,11 +97,9 @@ internal sealed class ScrubbedStream(Stream inner, Scrubber scrubber, bool keeps
 
     protected override void Dispose(bool disposing)
     {
-        if (disposing)
-        {
-            Return();
-            inner.Dispose();
-        }
+        // What is not yet read is left to the garbage collector: a read that nobody waits for any more, since the workload left, may just be ending, and a buffer that both
+        // give back would be lent to two at once.
+        if (disposing) inner.Dispose();
 
         base.Dispose(disposing);
     }

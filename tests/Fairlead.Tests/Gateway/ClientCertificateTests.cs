@@ -59,6 +59,26 @@ public sealed class ClientCertificateTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task No_session_resumes_the_TLS_of_one_that_showed_it()
+    {
+        var (certificate, thumbprint) = Issue("one");
+        await using var edge = await StartAsync(_ca, [Of(certificate)], Edge.SessionOf("s2", "FAKE-token-2"));
+        var with = await Workload.OpenAsync(edge);
+        var without = await Workload.OpenAsync(edge, session: "s2", token: "FAKE-token-2");
+
+        var shown = await with.GetAsync();
+        var refused = await without.GetAsync();
+        // Nor does the same session, once it has it no more.
+        edge.Apply(Edge.SessionOf("s1", Edge.Token), Edge.SessionOf("s2", "FAKE-token-2"));
+        var taken = await with.GetAsync();
+        await with.CloseAsync();
+        await without.CloseAsync();
+
+        Assert.Equal((200, thumbprint), (shown.Status, shown.Body));
+        Assert.Equal((502, 502), (refused.Status, taken.Status));
+    }
+
+    [Fact]
     public async Task A_server_that_is_not_trusted_gets_no_request()
     {
         using var other = new OriginCa("CN=Another");

@@ -127,6 +127,21 @@ public sealed class RefreshTokenGrantTests : IAsyncLifetime
         Assert.Equal($"https://localhost:{_peer.Origin.EndPoint.Port}/token {problem}", await TokenPeer.ProblemOfAsync(() => Grant().FetchAsync(Limits.Token)));
     }
 
+    [Theory]
+    [InlineData("application/json; charset=utf8")]
+    [InlineData("application/json; charset=FAKE")]
+    [InlineData("application/json; charset=utf-16")]
+    public async Task What_an_endpoint_calls_its_encoding_loses_no_token(string type)
+    {
+        _peer.Type = type;
+        _peer.Answers.Add((200, Rotating));
+
+        Assert.Equal("FAKE-access", (await Grant().FetchAsync(Limits.Token)).Value.Reveal());
+        await Grant().FetchAsync(Limits.Token);
+
+        Assert.Equal(["FAKE-refresh-1", "FAKE-refresh-2"], Sent());
+    }
+
     private IEnumerable<string> Sent() => _peer.Origin.Requests.Select(r => r.Body.Split('&')[1].Split('=')[1]);
 
     private RefreshTokenGrant Grant(string? state = null, string refresh = "FAKE-refresh-1", bool isPublic = false, string[]? scopes = null) =>

@@ -26,6 +26,9 @@ internal sealed class TokenPeer : IAsyncDisposable
     /// <summary>What is answered, in turn; the last one again and again.</summary>
     public List<(int Status, string Text)> Answers { get; } = [];
 
+    /// <summary>What it says of their type.</summary>
+    public string? Type { get; set; }
+
     public FakeTimeProvider Time { get; } = new();
 
     public SecretService Service => new([_ca.Root]);
@@ -40,6 +43,7 @@ internal sealed class TokenPeer : IAsyncDisposable
         {
             var (status, text) = peer.Answers[Math.Min(Interlocked.Increment(ref count), peer.Answers.Count) - 1];
             context.Response.StatusCode = status;
+            context.Response.ContentType = peer.Type;
             if (status == 401 && text.StartsWith("Bearer", StringComparison.Ordinal)) context.Response.Headers.WWWAuthenticate = text;
             return context.Response.WriteAsync(text);
         });

@@ -56,6 +56,8 @@ public sealed class AwsSecretsManagerTests : IAsyncLifetime
     [InlineData(500, "<html>", null, "answered 500")]
     [InlineData(200, "<html>", null, "gave what is no JSON, or no base64")]
     [InlineData(200, "{\"SecretBinary\":\"FAKE!\"}", null, "gave what is no JSON, or no base64")]
+    [InlineData(200, "{\"SecretString\":\"\\ud800\"}", null, "gave no 'SecretString'")]
+    [InlineData(400, "{\"__type\":\"\\ud800\"}", null, "answered 400")]
     [InlineData(200, "[]", null, "gave no 'SecretString'")]
     [InlineData(200, "{\"SecretString\":\"FAKE-value\"}", "password", "gave a secret that is no JSON, so that it has no field 'password'")]
     [InlineData(200, "{\"SecretString\":\"{\\\"password\\\":7}\"}", "password", "gave a secret without a text in the field 'password'")]

@@ -127,6 +127,8 @@ public sealed class AwsSignerTests : IAsyncLifetime
     [InlineData(Own + "\r\nX-Amz-Content-Sha256: STREAMING-AWS4-HMAC-SHA256-EVENTS", "/", "its body is signed in a way that is not known here, 'STREAMING-AWS4-HMAC-SHA256-EVENTS'")]
     [InlineData(Own + "\r\nX-Amz-Content-Sha256: " + Zeros + "\r\nX-Amz-Content-Sha256: UNSIGNED-PAYLOAD", "/", "its body is signed in a way that is not known here")]
     [InlineData("Authorization: AWS4-HMAC-SHA256 Credential=FAKE/20200101/a b/s3/aws4_request", "/", "neither a signature of the workload's nor the host api.test says for which region and service")]
+    [InlineData("X: 1", "/?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=FAKE%2F20200101%2Feu-west-1%0A%2Fs3%2Faws4_request", "neither a signature of the workload's nor the host api.test says for which region and service")]
+    [InlineData("X: 1", "/?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=FAKE%2F20200101%2Feu-west-1%2Fs3%0A%2Faws4_request", "neither a signature of the workload's nor the host api.test says for which region and service")]
     [InlineData("Authorization: Bearer FAKE", "/", "neither a signature of the workload's nor the host api.test says for which region and service")]
     public async Task What_cannot_be_signed_is_refused_with_its_reason(string headers, string target, string reason)
     {
