@@ -26,6 +26,7 @@ internal static class GatewayGauges
         metrics.Gauge("fairlead_audit_writable", "1 while records can be written.", () => audit.IsWritable ? 1 : 0);
         metrics.Gauge("fairlead_audit_queued", $"Records that wait for the disk; at {AuditLog.MostQueued} requests wait, too.", () => audit.Queued);
         metrics.Counter("fairlead_audit_lost_total", "Records that could not be written.", () => audit.Lost);
+        AddSinks(metrics, audit.Sinks);
         metrics.Gauge("fairlead_sessions", "Sessions that are alive.", () => sessions.Alive.DistinctBy(l => l.Current.Id).Count());
         metrics.Gauge("fairlead_tunnels_open", "Tunnels that are open.", () => sessions.Alive.Select(l => l.RootUsage).Distinct().Sum(u => u.Tunnels));
         metrics.Gauge("fairlead_issuer_keys_available", "1 while an issuer's keys are there.", "issuer", () => sessions.Issuers.Select(i => (i.Name, i.Keys.Problem is null ? 1.0 : 0)));
@@ -33,6 +34,17 @@ internal static class GatewayGauges
         metrics.Gauge("fairlead_ca_not_after_timestamp_seconds", "When the CA that signs now expires; none where each session has its own.", "fingerprint", () => authorities.Signing is { } root ? [(root.Fingerprint, root.NotAfter.ToUnixTimeSeconds())] : []);
         if (traces is not null) metrics.Counter("fairlead_traces_failed_total", "Times that the collector did not take spans; they are dropped.", () => traces.Failures);
         AddProcess(metrics);
+    }
+
+    /// <summary>How far the places besides the file are; none where there are none.</summary>
+    public static void AddSinks(GatewayMetrics metrics, IReadOnlyList<SinkProgress> sinks)
+    {
+        if (sinks.Count == 0) return;
+        void Add(string name, string help, Func<SinkProgress, double> value) => metrics.Gauge(name, help, "sink", () => sinks.Select(s => (s.Name, value(s))));
+        Add("fairlead_audit_sink_available", "0 while it takes no records.", sink => sink.Problem is null ? 1 : 0);
+        Add("fairlead_audit_sink_lag", "Records that are on the disk, and not in the sink.", sink => sink.Lag);
+        Add("fairlead_audit_sink_behind_seconds", "Since when it takes nothing of what there is.", sink => sink.Behind.TotalSeconds);
+        Add("fairlead_audit_sink_overdue", "1 while new requests get 503 for its sake.", sink => sink.IsOverdue ? 1 : 0);
     }
 
     // Names and meanings are those of Prometheus' client libraries.

@@ -45,14 +45,14 @@ internal sealed record AuditQuery
         foreach (var intent in intents.Values.Where(i => Matches(i.Record))) yield return intent;
     }
 
-    /// <summary>One line for a person.</summary>
+    /// <summary>One line for a person. Control characters are for terminals, and a file may be a stranger's.</summary>
     public static string Describe(JsonElement record) => string.Join(
         "  ",
         [
-            $"{Text(record, "time"),-28}",
-            $"{Text(record, "session") ?? "-",-16}",
-            $"{Text(record, "decision") ?? "-",-7}",
-            $"{Text(record, "outcome") ?? Unknown,-16}",
+            $"{Shown(record, "time"),-28}",
+            $"{Shown(record, "session") ?? "-",-16}",
+            $"{Shown(record, "decision") ?? "-",-7}",
+            $"{Shown(record, "outcome") ?? Unknown,-16}",
             record.TryGetProperty("status", out var status) && status.ValueKind == JsonValueKind.Number ? status.GetRawText() : "-",
             Target(record),
         ]);
@@ -62,7 +62,6 @@ internal sealed record AuditQuery
         var host = Text(record, "host") ?? "-";
         var port = record.TryGetProperty("port", out var number) && number.ValueKind == JsonValueKind.Number && number.GetRawText() != "443" ? ":" + number.GetRawText() : "";
         var request = Text(record, "method") is { } method ? $"{method} https://{host}{port}{Text(record, "path")}" : $"tunnel to {host}{port}";
-        // Control characters are for terminals, and hosts and paths are a stranger's.
         return Wire.HostPort.Printable(request);
     }
 
@@ -75,6 +74,8 @@ internal sealed record AuditQuery
         && (Until is null || TimeOf(record) < Until);
 
     private static DateTimeOffset? TimeOf(JsonElement record) => record.GetProperty("time").TryGetDateTimeOffset(out var time) ? time : null;
+
+    private static string? Shown(JsonElement record, string name) => Text(record, name) is { } text ? Wire.HostPort.PrintableUpTo(text, 256) : null;
 
     private static string? Text(JsonElement record, string name) => AuditLine.TextOf(record, name);
 }

@@ -23,6 +23,7 @@ internal sealed record AuditStart(DurableFile File, AuditChain Chain, string Cha
             if (end.Continued is { } continued)
             {
                 // The gateway before was killed within a rotation.
+                if (end.LacksLineFeed) _ = file.Append("\n"u8);
                 var closed = AuditFiles.ClosedName(file.Path, end.Chain.Seq, continued.Time);
                 CaptureFile.Move(AuditFiles.CapturesOf(file.Path), closed);
                 System.IO.File.Move(file.Path, closed, overwrite: false);

@@ -42,6 +42,7 @@ internal sealed class AuditTail(string active, long after) : IDisposable
             lines.Add((record, line));
         }
 
+        Forget();
         return lines;
     }
 
@@ -66,6 +67,13 @@ internal sealed class AuditTail(string active, long after) : IDisposable
         var count = _file.Read(_buffer, _end, _buffer.Length - _end);
         _end += count;
         return count > 0;
+    }
+
+    // What is behind the last record that may be read can still be taken back, and be something else later.
+    private void Forget()
+    {
+        _file?.Seek(_begin - _end, SeekOrigin.Current);
+        (_begin, _end) = (0, 0);
     }
 
     private bool OpenNext()

@@ -18,6 +18,7 @@ internal sealed class AuditVerification(IReadOnlyList<AuditKey> keys, byte[]? he
     private int _lastRecord;
     private int _unreadableFrom;
     private bool _hasHead;
+    private bool _saysExpired;
 
     /// <summary>How many records it has.</summary>
     public int Records { get; private set; }
@@ -40,7 +41,7 @@ internal sealed class AuditVerification(IReadOnlyList<AuditKey> keys, byte[]? he
     /// <summary>How many records of closed files were deleted before those that are here: 0 when they begin with the first of all.</summary>
     public long Expired => _before.Seq;
 
-    /// <summary>True when a record says that those were deleted as the configuration wants it.</summary>
+    /// <summary>True when a record that is signed says that those were deleted as the configuration wants it.</summary>
     public bool IsExpiryTold { get; private set; }
 
     /// <summary>What the last line says comes behind it.</summary>
@@ -88,7 +89,7 @@ internal sealed class AuditVerification(IReadOnlyList<AuditKey> keys, byte[]? he
     {
         if (Records == 0) return new AuditFinding(_file, Math.Max(_line, 1), "there is no record in it");
         if (_before.Seq > 0 && !IsExpiryTold && !isPart)
-            return new AuditFinding(_firstFile, 1, $"expected the first record of all, got number {_before.Seq + 1}, and no record says that those before it were deleted by audit.keep: they were removed, or older files have to be named, too");
+            return new AuditFinding(_firstFile, 1, $"expected the first record of all, got number {_before.Seq + 1}, and no signed record says that those before it were deleted by audit.keep: they were removed, or older files have to be named, too");
         return head is null || _hasHead ? null : new AuditFinding(_file, _line, $"the file ends before the checkpoint that is kept of it ({Describe(head)}): lines at its end were removed, or it was written anew");
     }
 
@@ -126,6 +127,8 @@ internal sealed class AuditVerification(IReadOnlyList<AuditKey> keys, byte[]? he
         if (keys.FirstOrDefault(k => k.Id == checkpoint.Key) is not { } key) return At(_line, $"the checkpoint is signed with the key {checkpoint.Key}, expected {string.Join(" or ", keys.Select(k => k.Id))}");
         if (!checkpoint.IsBy(key, before)) return At(_line, "the signature of the checkpoint does not hold: lines before it, or the line itself, were changed and the chain was computed anew");
         (Unsigned, Last) = (0, checkpoint.Kind);
+        // Unsigned, anybody could have written it who can write to the file, and delete the others.
+        IsExpiryTold |= _saysExpired;
         Checkpoints++;
         return null;
     }
@@ -141,7 +144,7 @@ internal sealed class AuditVerification(IReadOnlyList<AuditKey> keys, byte[]? he
     private void Count(AuditLine line)
     {
         if (line.Type == "gap") Lost += line.Number("records") ?? 0;
-        if (line.Type == "expired") IsExpiryTold |= line.Number("last_seq") == _before.Seq && line.Text("last_sha256") == _before.Head;
+        if (line.Type == "expired") _saysExpired |= line.Number("last_seq") == _before.Seq && line.Text("last_sha256") == _before.Head;
         var id = line.Type is "intent" or "request" or "tunnel" ? line.Subject : null;
         if (id is null) return;
         if (line.Type == "intent") _ = _unanswered.Add(id);

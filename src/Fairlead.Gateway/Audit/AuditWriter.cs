@@ -120,7 +120,7 @@ internal sealed class AuditWriter(AuditOptions options, AuditKey key, AuditStart
         }
 
         // Whoever cannot write tries with a checkpoint, which asks the disk as well.
-        if (asked is not null || !IsWritable || (_unsigned > 0 && now >= _nextCheckpoint)) head = SealCheckpoint(now, asked ?? CheckpointKind.Open);
+        if (asked is not null || !IsWritable || (_unsigned > 0 && IsDue(_nextCheckpoint, CheckpointInterval, now))) head = SealCheckpoint(now, asked ?? CheckpointKind.Open);
         return head;
     }
 
@@ -203,7 +203,7 @@ internal sealed class AuditWriter(AuditOptions options, AuditKey key, AuditStart
     private void LetGo()
     {
         var now = time.GetUtcNow();
-        if (options.Retention.KeepsAll || now < _nextRetention) return;
+        if (options.Retention.KeepsAll || !IsDue(_nextRetention, RetentionInterval, now)) return;
         _nextRetention = now + RetentionInterval;
         // Signed and on the disk before a file goes: what is missing later is missing for a reason.
         _retention.Apply(now, sinks.Count == 0 ? long.MaxValue : sinks.Min(s => s.Delivered), record => TryWrite([new AuditEntry(record, null)], CheckpointKind.Open));
@@ -234,6 +234,9 @@ internal sealed class AuditWriter(AuditOptions options, AuditKey key, AuditStart
             logger.AuditHeadFailed(options.HeadFile, e.Message);
         }
     }
+
+    // A clock that was set back does not put off what is done every so often.
+    private static bool IsDue(DateTimeOffset next, TimeSpan interval, DateTimeOffset now) => now >= next || next - now > interval;
 
     private static DateTimeOffset Earlier(DateTimeOffset a, DateTimeOffset b) => a < b ? a : b;
 

@@ -34,7 +34,6 @@ internal sealed class DurableFile : IDisposable
     {
         if (System.IO.Path.GetDirectoryName(path) is { Length: > 0 } directory)
             Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        var isNew = !File.Exists(path);
         var file = new FileStream(path, new FileStreamOptions
         {
             Mode = FileMode.OpenOrCreate,
@@ -53,8 +52,17 @@ internal sealed class DurableFile : IDisposable
             throw new IOException($"expected to be the only writer of the audit file {path}; does another gateway use it? {why}");
         }
 
-        if (isNew) SyncDirectoryOf(path);
-        return new DurableFile(file);
+        try
+        {
+            // Also of one that was made before, and whose name was not on the disk when its maker was killed, or failed.
+            if (file.Length == 0) SyncDirectoryOf(path);
+            return new DurableFile(file);
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
     }
 
     /// <returns>False when somebody else had changed the length: the bytes are behind whatever is there now.</returns>

@@ -34,6 +34,7 @@ internal static partial class Redaction
         text = JsonMember().Replace(text, "${name}\"" + Redacted + "\"");
         text = EscapedMember().Replace(text, "${name}" + Redacted);
         text = FormField().Replace(text, "${name}" + Redacted);
+        text = MultipartField().Replace(text, "${name}" + Redacted);
         return KnownShape().Replace(text, Redacted);
     }
 
@@ -53,20 +54,25 @@ internal static partial class Redaction
         return text;
     }
 
-    private const string Names = "auth|cookie|token|secret|passw|pwd|api[-_]?key|apikey|access[-_]?key|private[-_]?key|-key$|credential|signature|session[-_]?id|csrf|xsrf|jwt|assertion|client[-_]?secret|^code$|^sig$|^key$";
+    // Anywhere in a name.
+    private const string Parts = "auth|cookie|token|secret|passw|pwd|api[-_]?key|access[-_]?key|private[-_]?key|credential|signature|session[-_]?id|csrf|xsrf|jwt|assertion";
 
-    [GeneratedRegex(Names, RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    [GeneratedRegex(Parts + "|-key$|^code$|^sig$|^key$", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex SecretName();
 
-    [GeneratedRegex("""(?<name>"[^"\\]{0,60}(auth|token|secret|passw|pwd|api[-_]?key|access[-_]?key|private[-_]?key|credential|assertion|jwt)[^"\\]{0,60}"\s*:\s*)"(\\.|[^"\\])*("|$)""", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
+    [GeneratedRegex("""(?<name>"[^"\\]{0,60}(""" + Parts + """)[^"\\]{0,60}"\s*:\s*)"(\\.|[^"\\])*("|$)""", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
     private static partial Regex JsonMember();
 
     // JSON within a text of JSON.
-    [GeneratedRegex("""(?<name>(\\+"|\\+u0022)[^"\\]{0,60}(auth|token|secret|passw|pwd|api[-_]?key|access[-_]?key|private[-_]?key|credential|assertion|jwt)[^"\\]{0,60}(\\+"|\\+u0022)\s*:\s*(\\+"|\\+u0022))([^"\\]|\\[^"u\\])+""", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
+    [GeneratedRegex("""(?<name>(\\+"|\\+u0022)[^"\\]{0,60}(""" + Parts + """)[^"\\]{0,60}(\\+"|\\+u0022)\s*:\s*(\\+"|\\+u0022))([^"\\]|\\[^"u\\])+""", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
     private static partial Regex EscapedMember();
 
-    [GeneratedRegex("""(?<name>(^|[&?;\s])[A-Za-z0-9_.\[\]-]{0,60}(token|secret|passw|pwd|api[-_]?key|access[-_]?key|assertion)[A-Za-z0-9_.\[\]-]{0,60}=)[^&\s;"]+""", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
+    [GeneratedRegex("""(?<name>((^|[&?;\s])[A-Za-z0-9_.\[\]-]{0,60}(""" + Parts + """)[A-Za-z0-9_.\[\]-]{0,60}|[&?](code|sig|key))=)[^&\s;"]+""", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
     private static partial Regex FormField();
+
+    // multipart/form-data (RFC 7578): the name, the other headers of the part, and its first line.
+    [GeneratedRegex("""(?<name>\bname="[^"\r\n]{0,60}(""" + Parts + """)[^"\r\n]{0,60}"[^\r\n]*\r\n([^\r\n]+\r\n)*\r\n)[^\r\n]+""", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
+    private static partial Regex MultipartField();
 
     // JSON Web Tokens; keys of GitHub, GitLab, OpenAI and Anthropic, AWS, Google, Slack, npm, Stripe; HTTP schemes; PEM.
     [GeneratedRegex("""eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*|(gh[pousr]|github_pat|glpat|npm|xox[abeoprs]|sk|rk|pk|hf)[-_][A-Za-z0-9_-]{16,}|(AKIA|ASIA)[A-Z0-9]{16}|AIza[A-Za-z0-9_-]{30,}|ya29\.[A-Za-z0-9_-]{16,}|(Bearer|Basic|Negotiate)\s+[A-Za-z0-9+/=._~-]{8,}|-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(-----END [A-Z ]*PRIVATE KEY-----)?""", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]

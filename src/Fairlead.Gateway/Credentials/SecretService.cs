@@ -73,6 +73,7 @@ internal sealed class SecretService(X509Certificate2Collection roots)
         UseProxy = false,
         AllowAutoRedirect = false,
         UseCookies = false,
+        ActivityHeadersPropagator = null, // no trace of a workload's goes to where its secrets come from
         ConnectTimeout = Limit,
         SslOptions = new SslClientAuthenticationOptions { CertificateChainPolicy = roots.Count == 0 ? null : Trusting() },
     })

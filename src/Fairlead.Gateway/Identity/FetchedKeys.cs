@@ -47,6 +47,7 @@ internal sealed class FetchedKeys : KeySource, IDisposable
             UseProxy = false,
             AllowAutoRedirect = false,
             UseCookies = false,
+            ActivityHeadersPropagator = null,
             ConnectTimeout = Limit,
             PooledConnectionLifetime = Fresh,
             SslOptions = new SslClientAuthenticationOptions { CertificateChainPolicy = roots.Count == 0 ? null : Trusting(roots) },

@@ -7,10 +7,14 @@ namespace Fairlead.Gateway.Sinks;
 /// <param name="path">The file.</param>
 internal sealed class CursorFile(string path)
 {
+    // What is delivered stays so, also when a full disk does not take the note.
+    private (string Chain, long Seq)? _noted;
+
     /// <summary>The number of the last record of a chain; 0 for none.</summary>
     /// <exception cref="InvalidDataException">It is not what this wrote.</exception>
     public long Read(string chain)
     {
+        if (_noted is { } noted && noted.Chain == chain) return noted.Seq;
         if (!File.Exists(path)) return 0;
         try
         {
@@ -23,6 +27,9 @@ internal sealed class CursorFile(string path)
         }
     }
 
-    public void Write(string chain, long seq) =>
+    public void Write(string chain, long seq)
+    {
+        _noted = (chain, seq);
         WholeFile.Write(path, string.Create(System.Globalization.CultureInfo.InvariantCulture, $$"""{"chain":"{{chain}}","seq":{{seq}}}""") + "\n", UnixFileMode.UserRead | UnixFileMode.UserWrite);
+    }
 }

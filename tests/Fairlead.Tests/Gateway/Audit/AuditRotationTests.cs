@@ -165,7 +165,7 @@ public sealed class AuditRotationTests : IDisposable
         Assert.All(LinesOf(Active), AuditSchema.AssertHolds);
         // One more than the gateway has deleted.
         File.Delete(Closed()[0]);
-        Assert.Contains("no record says that those before it were deleted", Verification.Of(Active).Finding!.What, StringComparison.Ordinal);
+        Assert.Contains("no signed record says that those before it were deleted", Verification.Of(Active).Finding!.What, StringComparison.Ordinal);
         // Somebody who has the files before these somewhere else says so.
         using var key = AuditKey.ReadPublic(AuditOptions.PublicKeyOf(Active));
         using var audit = AuditReading.Open([Active]);
@@ -243,6 +243,32 @@ public sealed class AuditRotationTests : IDisposable
         });
 
         AssertHolds(CheckpointKind.Closed);
+    }
+
+    [Fact]
+    public async Task A_forged_record_of_expiry_without_a_checkpoint_behind_it_excuses_nothing()
+    {
+        await WriteAsync(60);
+        var oldest = Closed()[0];
+        var end = AuditEnd.Of(oldest).Chain;
+        File.Delete(oldest);
+        var lines = new System.Buffers.ArrayBufferWriter<byte>();
+        AuditEnd.Of(Active).Chain.Seal(AuditText.Opened(_time.GetUtcNow(), AuditGuarantee.BeforeUpstream, "x"), lines).Seal(AuditText.Expired(_time.GetUtcNow(), new Retention.Expired(oldest, end, false)), lines);
+        File.AppendAllBytes(Active, lines.WrittenSpan);
+
+        Assert.Contains("no signed record says", Verification.Of(Active).Finding?.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_clock_that_is_set_back_puts_off_no_checkpoint()
+    {
+        using var audit = Open(new RotationOptions());
+        Assert.True(await audit.IntendAsync(RequestOf("/1"), Limits.Token));
+        _time.Advance(TimeSpan.FromHours(-5));
+
+        Assert.True(await audit.IntendAsync(RequestOf("/2"), Limits.Token));
+
+        Assert.Equal("checkpoint", Text(LinesOf(Active)[^1], "type"));
     }
 
     private AuditVerification AssertHolds(CheckpointKind last)

@@ -19,6 +19,8 @@ public sealed class RedactionTests
     {
         $$"""{"a":1,"password":"{{Secret}}","b":2}""", $$"""{ "apiKey" : "a\"b{{Secret}}" }""", $$"""{"token":"{{Secret}}""", $"grant_type=x&client_secret={Secret}&b=2", $"user=a&password={Secret}",
         $"export X_TOKEN={Secret}\nother=1", $"-----BEGIN RSA PRIVATE KEY-----\n{Secret}\n-----END RSA PRIVATE KEY-----", $"-----BEGIN PRIVATE KEY-----\n{Secret}", $"curl -H 'Authorization: Bearer {Secret}'",
+        $$"""{"signature":"{{Secret}}"}""", $$"""{"session_id":"{{Secret}}"}""", $"code=1&X-Amz-Signature={Secret}", $"https://b.test/o?sv=1&sig={Secret}&se=2", $"https://a.test/callback?code={Secret}",
+        $"--b\r\nContent-Disposition: form-data; name=\"password\"\r\nContent-Type: text/plain\r\n\r\n{Secret}\r\n--b--",
         $$"""{"body":"{\"password\":\"{{Secret}}\"}"}""", $$"""{"body":"{\u0022api_key\u0022: \u0022{{Secret}}\u0022}"}""",
     };
 

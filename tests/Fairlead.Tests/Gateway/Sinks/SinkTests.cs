@@ -1,5 +1,8 @@
+using System.Net;
+using System.Net.Sockets;
 using System.Text;
 using Fairlead.Gateway.Audit;
+using Fairlead.Gateway.Credentials;
 using Fairlead.Gateway.Policy;
 using Fairlead.Gateway.Sinks;
 using Fairlead.Tests.Gateway.Audit;
@@ -122,6 +125,88 @@ public sealed class SinkTests : IDisposable
 
         Assert.Equal(string.Concat(AllLines().Select(l => l + "\n")), Encoding.ASCII.GetString(output.ToArray()));
     }
+
+    /// <summary>A sync that fails takes back what was written; a sink that looks meanwhile must not keep it.</summary>
+    [Fact]
+    public void What_was_taken_back_from_the_file_reaches_no_sink()
+    {
+        var (one, taken, two) = (Line(1, "one"), Line(2, "taken back"), Line(2, "two"));
+        File.WriteAllText(Active, one + taken + taken[..20]);
+        using var tail = new AuditTail(Active, 0);
+        Assert.Equal([one], Read(tail, 1));
+
+        File.WriteAllText(Active, one + two);
+
+        Assert.Equal([two], Read(tail, 2));
+    }
+
+    [Fact]
+    public void A_place_that_could_not_be_noted_is_known_until_the_gateway_ends()
+    {
+        var cursor = new CursorFile(Path.Combine(_folder["missing"], "cursor"));
+
+        Assert.ThrowsAny<IOException>(() => cursor.Write("c", 7));
+
+        Assert.Equal(7, cursor.Read("c"));
+        Assert.Equal(0, cursor.Read("other"));
+    }
+
+    [Theory]
+    [InlineData("{}")]
+    [InlineData("OK")]
+    [InlineData("")]
+    public async Task What_a_receiver_took_is_not_sent_again_whatever_else_it_says(string answer)
+    {
+        await using var sink = OtlpTo(answer, new Dictionary<string, Secret>());
+
+        await sink.DeliverAsync("c", [RecordOf(Line(3, "x"))], Limits.Token);
+
+        Assert.Equal(3, await sink.FindLastAsync("c", Limits.Token));
+    }
+
+    [Fact]
+    public async Task A_secret_that_is_no_header_of_its_kind_is_sent_as_it_is_and_in_no_message()
+    {
+        Assert.True(Secret.TryCreate("Authorization", "FAKE/key+without=scheme==", out var secret, out _, out _));
+        await using var sink = OtlpTo("", new Dictionary<string, Secret> { ["Authorization"] = secret });
+
+        await sink.DeliverAsync("c", [RecordOf(Line(3, "x"))], Limits.Token);
+
+        Assert.Contains("\r\nAuthorization: FAKE/key+without=scheme==\r\n", _head, StringComparison.Ordinal);
+    }
+
+    private string _head = "";
+
+    private OtlpSink OtlpTo(string answer, Dictionary<string, Secret> headers)
+    {
+        var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        _ = Task.Run(async () =>
+        {
+            using var client = await listener.AcceptSocketAsync(Limits.Token);
+            var buffer = new byte[16 * 1024];
+            var read = 0;
+            // The head, and a body that comes with it or behind it.
+            for (var text = ""; !text.Contains("\r\n\r\n", StringComparison.Ordinal) || text.EndsWith("\r\n\r\n", StringComparison.Ordinal); text = Encoding.Latin1.GetString(buffer, 0, read))
+                read += await client.ReceiveAsync(buffer.AsMemory(read), Limits.Token);
+            _head = Encoding.Latin1.GetString(buffer, 0, read);
+            _ = await client.SendAsync(Encoding.ASCII.GetBytes($"HTTP/1.1 200 OK\r\nContent-Length: {answer.Length}\r\n\r\n{answer}"), Limits.Token);
+            listener.Stop();
+        });
+        var url = new Uri($"http://127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}/v1/logs");
+        return new OtlpSink(new SinkOptions.Otlp("o", null, url, null) { Headers = new(headers) }, new CursorFile(Active + ".o.cursor"), TimeProvider.System, NullLogger.Instance);
+    }
+
+    private static (AuditLine Line, byte[] Bytes) RecordOf(string text)
+    {
+        var bytes = Encoding.ASCII.GetBytes(text.TrimEnd('\n'));
+        Assert.True(AuditLine.TryParse(bytes, out var line));
+        return (line, bytes);
+    }
+
+    private static string Line(int seq, string type) => $$"""{"version":2,"seq":{{seq}},"prev":"p","type":"{{type}}","time":"2030-01-01T00:00:00Z"}""" + "\n";
+
+    private static IEnumerable<string> Read(AuditTail tail, long upTo) => tail.Read(upTo, 10).Select(r => Encoding.ASCII.GetString(r.Bytes) + "\n");
 
     private static SinkProgress Progress() => new(Sink, null, TimeProvider.System);
 

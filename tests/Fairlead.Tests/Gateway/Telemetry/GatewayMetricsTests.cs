@@ -1,3 +1,4 @@
+using Fairlead.Gateway;
 using Fairlead.Gateway.Audit;
 using Fairlead.Gateway.Policy;
 using Fairlead.Gateway.Telemetry;
@@ -71,6 +72,30 @@ public sealed class GatewayMetricsTests
         for (var i = 0; i < 1000; i++) metrics.Count(record);
 
         Assert.InRange((GC.GetAllocatedBytesForCurrentThread() - before) / 1000, 0, 64);
+    }
+
+    [Fact]
+    public void A_sink_that_is_down_is_seen_before_requests_wait_for_it()
+    {
+        var time = new FakeTimeProvider();
+        using var metrics = new GatewayMetrics();
+        using SinkProgress well = new("well", null, time), down = new("down", TimeSpan.FromMinutes(5), time);
+        GatewayGauges.AddSinks(metrics, [well, down]);
+        foreach (var sink in (SinkProgress[])[well, down]) sink.MayHave(12);
+        well.Has(12);
+        down.Fails("no answer");
+        time.Advance(TimeSpan.FromMinutes(4));
+
+        var text = metrics.Render();
+
+        foreach (var line in (string[])[
+            "fairlead_audit_sink_available{sink=\"down\"} 0", "fairlead_audit_sink_available{sink=\"well\"} 1",
+            "fairlead_audit_sink_lag{sink=\"down\"} 12", "fairlead_audit_sink_lag{sink=\"well\"} 0",
+            "fairlead_audit_sink_behind_seconds{sink=\"down\"} 240", "fairlead_audit_sink_behind_seconds{sink=\"well\"} 0",
+            "fairlead_audit_sink_overdue{sink=\"down\"} 0",
+        ]) Assert.Contains(line + "\n", text, StringComparison.Ordinal);
+        time.Advance(TimeSpan.FromMinutes(2));
+        Assert.Contains("fairlead_audit_sink_overdue{sink=\"down\"} 1\n", metrics.Render(), StringComparison.Ordinal);
     }
 
     private static RequestRecord Request(int? status, Outcome outcome, double milliseconds) => new()
