@@ -155,11 +155,12 @@ internal sealed class GatewayApp : IAsyncDisposable
         await _outer.DisposeAsync();
         await _inner.DisposeAsync();
         _clients.Dispose();
-        _traces?.Dispose();
-        _metrics.Dispose();
         _audit.Dispose();
         // Behind the audit's last line, which is theirs, too.
         await _sinks.DisposeAsync();
+        // A collector that is away may hold this up for some seconds; the audit does not wait for it.
+        _traces?.Dispose();
+        _metrics.Dispose();
         await _stopping.CancelAsync();
         await _watching;
         _stopping.Dispose();

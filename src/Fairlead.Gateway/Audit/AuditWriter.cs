@@ -175,7 +175,7 @@ internal sealed class AuditWriter(AuditOptions options, AuditKey key, AuditStart
     private void RotateIfDue()
     {
         var now = time.GetUtcNow();
-        if (!_hasRecords || now < _nextRotation || !options.Rotation.IsDue(_file.Length, _began, now)) return;
+        if (!_hasRecords || now < _nextRotation || !options.Rotation.IsDue(Math.Max(_file.Length, _captures.Length), _began, now)) return;
         if (!TryWrite([], CheckpointKind.Continued)) return;
         now = _nextCheckpoint - CheckpointInterval; // the time of that checkpoint
         var closed = AuditFiles.ClosedName(_file.Path, _chain.Seq, now);

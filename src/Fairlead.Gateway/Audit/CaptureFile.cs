@@ -7,6 +7,9 @@ internal sealed class CaptureFile(string audit) : IDisposable
     private readonly string _path = AuditFiles.CapturesOf(audit);
     private DurableFile? _file;
 
+    /// <summary>How long it is, as far as this gateway wrote to it.</summary>
+    public long Length => _file?.Length ?? 0;
+
     /// <summary>Appends entries: all of them, or none.</summary>
     /// <exception cref="IOException">None was.</exception>
     public void Append(IEnumerable<byte[]> entries)

@@ -40,8 +40,10 @@ internal sealed class Retention(AuditOptions options, AuditKey key, ILogger logg
         if (files.Count == 0 || ReadOwn(files[0].Path) is not var (end, closed)) return null;
         if (!(files.Count > options.Retention.Files) && !(now - closed >= options.Retention.Time)) return null;
         if (end.Seq <= sent) return new Expired(files[0].Path, end, IsUnsent: false);
-        return files.Sum(f => new FileInfo(f.Path).Length) > options.Retention.Unsent ? new Expired(files[0].Path, end, IsUnsent: true) : null;
+        return files.Sum(f => LengthOf(f.Path) + LengthOf(AuditFiles.CapturesOf(f.Path))) > options.Retention.Unsent ? new Expired(files[0].Path, end, IsUnsent: true) : null;
     }
+
+    private static long LengthOf(string path) => new FileInfo(path) is { Exists: true } file ? file.Length : 0;
 
     /// <returns>Its end and when it was closed; null for what is not ours, which stays, and all behind it.</returns>
     private (AuditChain End, DateTimeOffset Closed)? ReadOwn(string path)

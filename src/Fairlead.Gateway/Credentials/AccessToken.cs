@@ -1,6 +1,5 @@
 using System.Net;
 using System.Text.Json;
-using Fairlead.Wire;
 
 namespace Fairlead.Gateway.Credentials;
 
@@ -29,7 +28,7 @@ internal static class AccessToken
         {
             using var document = JsonDocument.Parse(text);
             var root = document.RootElement;
-            if (StringOf(root, "token_type") is { } type && !type.Equals("bearer", StringComparison.OrdinalIgnoreCase)) throw Odd(url, $"a token of the type '{HostPort.Printable(type)}', expected Bearer");
+            if (StringOf(root, "token_type") is { } type && !type.Equals("bearer", StringComparison.OrdinalIgnoreCase)) throw Odd(url, "a token of another type than Bearer");
             if (!Secret.TryCreate(name, StringOf(root, name) ?? "", out var token, out _, out var problem)) throw Odd(url, $"an '{name}' that cannot be used: {problem}");
             return Keep(token, began, LifetimeOf(root, unstated ?? UnstatedLifetime));
         }

@@ -69,6 +69,12 @@ internal sealed class FetchedSecret(string name, Func<CancellationToken, Task<Fe
                 _pausedUntil = time.GetUtcNow() + Pause;
                 Tell(e.Message);
             }
+            catch (Exception e)
+            {
+                // Foreseen by nobody, and its text may quote what a store said: a failure like any other, told without it.
+                _pausedUntil = time.GetUtcNow() + Pause;
+                Tell($"the fetch failed unexpectedly ({e.GetType().Name})");
+            }
         }
 
         if (kept is not null && time.GetUtcNow() < kept.UsableUntil) return kept.Value;

@@ -37,7 +37,15 @@ internal sealed class PrometheusText : IDisposable
         lock (_listener)
         {
             foreach (var family in _families.Values) family.Forget();
-            _listener.RecordObservableInstruments();
+            try
+            {
+                _listener.RecordObservableInstruments();
+            }
+            catch (AggregateException)
+            {
+                // One that cannot be asked now, without descriptors for instance, takes no other with it.
+            }
+
             var text = new StringBuilder();
             foreach (var family in _families.Values.OrderBy(f => f.Name, StringComparer.Ordinal)) family.WriteTo(text);
             return text.ToString();

@@ -17,6 +17,9 @@ internal sealed class Traces : IDisposable
     private const string Name = "Fairlead.Gateway";
     private const int MostQueued = 2048;
 
+    // OpenTelemetry's HTTP conventions: a span is named by a method that is known, else HTTP.
+    private static readonly HashSet<string> Methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT"];
+
     private readonly ActivitySource _source = new(Name);
     private readonly TracerProvider _provider;
     private readonly CollectorHandler _collector;
@@ -55,7 +58,7 @@ internal sealed class Traces : IDisposable
         // W3C Trace Context §3.3.1.5: 512 characters of tracestate are to be carried; a longer one is not put into spans.
         var state = request.Headers.TraceState.ToString();
         _ = ActivityContext.TryParse(request.Headers.TraceParent, state.Length is > 0 and <= 512 ? state : null, isRemote: true, out var parent);
-        return _source.StartActivity(request.Method, ActivityKind.Server, parent);
+        return _source.StartActivity(Methods.Contains(request.Method) ? request.Method : "HTTP", ActivityKind.Server, parent);
     }
 
     /// <summary>Ends the span of a request with what its record says: the attributes of OpenTelemetry's HTTP conventions, and ours. Paths are without the query, as in the audit.</summary>

@@ -42,6 +42,26 @@ public sealed class AuditRotationTests : IDisposable
     }
 
     [Fact]
+    public async Task What_is_captured_counts_for_the_size_at_which_a_file_is_closed()
+    {
+        using (var audit = Open(new RotationOptions { Size = 1024 * 1024 }))
+        {
+            for (var i = 0; i < 3; i++)
+            {
+                var record = RequestOf($"/{i}");
+                record.Capture = new byte[600 * 1024];
+                await audit.WriteAsync(record);
+                Assert.True(await audit.IntendAsync(RequestOf($"/{i}"), Limits.Token));
+            }
+
+            await UntilAsync(() => Closed().Length == 1);
+        }
+
+        Assert.True(new FileInfo(AuditFiles.CapturesOf(Closed()[0])).Length >= 1024 * 1024);
+        AssertHolds(CheckpointKind.Closed);
+    }
+
+    [Fact]
     public async Task A_file_is_closed_at_its_age_and_one_in_which_nothing_happens_goes_on()
     {
         using (var audit = Open(new RotationOptions { Every = TimeSpan.FromHours(1) }))

@@ -62,7 +62,7 @@ public sealed class ClientCredentialsGrantTests : IAsyncLifetime
     [InlineData(200, "<html>", "gave what is no JSON")]
     [InlineData(200, "[]", "gave an 'access_token' that cannot be used: it is empty")]
     [InlineData(200, "{\"access_token\":\"FAKE\\r\\nX: 1\"}", "gave an 'access_token' that cannot be used: character 5 of 10 is not visible ASCII")]
-    [InlineData(200, "{\"access_token\":\"FAKE\",\"token_type\":\"mac\"}", "gave a token of the type 'mac', expected Bearer")]
+    [InlineData(200, "{\"access_token\":\"FAKE\",\"token_type\":\"mac\"}", "gave a token of another type than Bearer")]
     public async Task What_is_no_token_is_told_without_any_value(int status, string answer, string problem)
     {
         (_status, _answer) = (status, answer);
