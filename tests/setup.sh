@@ -83,11 +83,13 @@ if [ ${#missing[@]} -gt 0 ]; then
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
 
-# 2. gRPC, the JSON Schema validator, and the matrix's package managers and clients, as the lock file has them.
-if ! cmp -s package-lock.json node_modules/.installed-from; then
-    npm ci --ignore-scripts --no-fund --no-audit --loglevel error >/dev/null
-    cp package-lock.json node_modules/.installed-from
-fi
+# 2. gRPC, the JSON Schema validator, a registry of packages, and the matrix's package managers and clients, as the lock file has them.
+for folder in . registry; do
+    if ! cmp -s "$folder/package-lock.json" "$folder/node_modules/.installed-from"; then
+        (cd "$folder" && npm ci --ignore-scripts --no-fund --no-audit --loglevel error >/dev/null)
+        cp "$folder/package-lock.json" "$folder/node_modules/.installed-from"
+    fi
+done
 
 # 3. A minimal Debian to start the relay in.
 roots=../artifacts/roots
