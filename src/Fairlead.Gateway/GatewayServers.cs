@@ -61,7 +61,13 @@ internal static class GatewayServers
             kestrel.Listen(listen.EndPoint, options =>
             {
                 options.Protocols = HttpProtocols.Http1;
-                if (listen.IsHttps) options.UseHttps(LoadCertificate(listen));
+                if (!listen.IsHttps) return;
+                options.Use(next => connection =>
+                {
+                    connection.Transport = new RecordPipe(connection.Transport);
+                    return next(connection);
+                });
+                options.UseHttps(LoadCertificate(listen));
             });
         });
         return builder.Build();

@@ -374,6 +374,7 @@ public sealed class TunnelStream : Stream
             var bytes = WriteFrame(frame, kind, payload.Span, isData);
             if (kind == FrameKind.Close) _closeSent = true;
             await _transport.WriteAsync(frame.AsMemory(0, bytes), cancellationToken).ConfigureAwait(false);
+            await _transport.FlushAsync(cancellationToken).ConfigureAwait(false);
             isWhole = true;
             if (isData) BytesWritten += payload.Length;
         }

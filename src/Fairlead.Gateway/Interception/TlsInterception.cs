@@ -23,6 +23,11 @@ internal sealed class TlsInterception(LeafCertificates leaves, TimeProvider time
     public void Use(ListenOptions options)
     {
         options.Protocols = HttpProtocols.Http1AndHttp2;
+        options.Use(next => connection =>
+        {
+            connection.Transport = new RecordPipe(connection.Transport);
+            return next(connection);
+        });
         options.UseHttps(new TlsHandshakeCallbackOptions { HandshakeTimeout = HandshakeTimeout, OnConnection = SelectAsync });
         options.Use(next => async connection =>
         {

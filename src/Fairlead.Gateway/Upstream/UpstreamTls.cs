@@ -44,7 +44,7 @@ internal static class UpstreamTls
         NetworkStream connection, HostPort destination, bool offersHttp2, ClientCertificate? certificate, UpstreamOptions options, TimeProvider time, CancellationToken cancellationToken)
     {
         var trust = new UpstreamTrust(options.ExtraRoots, destination.Host, time);
-        var stream = new SslStream(connection, leaveInnerStreamOpen: false);
+        var stream = new SslStream(new RecordStream(connection), leaveInnerStreamOpen: false);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(options.HandshakeTimeout);
         try

@@ -1,0 +1,137 @@
+using System.Buffers;
+
+namespace Fairlead.Wire;
+
+/// <summary>
+/// Lies between an <see cref="System.Net.Security.SslStream"/> and its connection, and makes few large reads and writes of its many. SslStream asks for one record of
+/// TLS at a time, each time waiting for a byte first, and writes two at a time: four system calls for 32 KiB, which cost as much as the encryption.
+/// <para>Memory: a pooled buffer of 128 KiB a direction, only while it has bytes in it. One reader and one writer may use it at a time, as with SslStream.</para>
+/// </summary>
+/// <param name="inner">The connection; it is disposed with this stream.</param>
+/// <param name="holdsWrites">True when whoever writes flushes behind what belongs together: full records then wait for the flush. Default: false, and nothing waits.</param>
+public sealed class RecordStream(Stream inner, bool holdsWrites = false) : Stream
+{
+    // RFC 8446 §5.2: a record is 2^14 bytes of data and some more at most. Eight of them without what is around them.
+    private const int BufferBytes = 128 * 1024;
+
+    // One that is full is followed by another, most likely. A shorter one is the end of something, and releases what waits.
+    private const int FullRecordBytes = 16 * 1024;
+
+    private byte[]? _read;
+    private int _start;
+    private int _end;
+    private byte[]? _held;
+    private int _heldBytes;
+
+    /// <inheritdoc/>
+    public override bool CanRead => true;
+
+    /// <inheritdoc/>
+    public override bool CanWrite => true;
+
+    /// <inheritdoc/>
+    public override bool CanSeek => false;
+
+    /// <summary>Not supported: a connection has no length.</summary>
+    public override long Length => throw new NotSupportedException();
+
+    /// <summary>Not supported: a connection has no position.</summary>
+    public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+
+    /// <inheritdoc/>
+    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        if (_start < _end) return new ValueTask<int>(Take(buffer));
+        // Who waits for a byte waits without a buffer; and what the caller has room for needs none of ours.
+        return buffer.IsEmpty || buffer.Length >= BufferBytes ? inner.ReadAsync(buffer, cancellationToken) : FillAsync(buffer, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        if (!holdsWrites || (_heldBytes == 0 && buffer.Length is < FullRecordBytes or > BufferBytes)) return inner.WriteAsync(buffer, cancellationToken);
+        return HoldAsync(buffer, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public override async Task FlushAsync(CancellationToken cancellationToken)
+    {
+        await ReleaseAsync(cancellationToken).ConfigureAwait(false);
+        await inner.FlushAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Not supported: use <see cref="FlushAsync"/>.</summary>
+    public override void Flush() => throw new NotSupportedException("connections are asynchronous");
+
+    /// <summary>Not supported: use <see cref="ReadAsync"/>.</summary>
+    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("connections are asynchronous");
+
+    /// <summary>Not supported: use <see cref="WriteAsync"/>.</summary>
+    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException("connections are asynchronous");
+
+    /// <summary>Not supported.</summary>
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+    /// <summary>Not supported.</summary>
+    public override void SetLength(long value) => throw new NotSupportedException();
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        // Buffers are left to the collector: a read or a write that is still under way may use them.
+        if (disposing) inner.Dispose();
+        base.Dispose(disposing);
+    }
+
+    private int Take(Memory<byte> buffer)
+    {
+        var bytes = Math.Min(buffer.Length, _end - _start);
+        _read.AsMemory(_start, bytes).CopyTo(buffer);
+        _start += bytes;
+        if (_start == _end)
+        {
+            ArrayPool<byte>.Shared.Return(_read!);
+            _read = null;
+            _start = _end = 0;
+        }
+
+        return bytes;
+    }
+
+    private async ValueTask<int> FillAsync(Memory<byte> buffer, CancellationToken cancellationToken)
+    {
+        var rented = ArrayPool<byte>.Shared.Rent(BufferBytes);
+        var bytes = 0;
+        try
+        {
+            bytes = await inner.ReadAsync(rented.AsMemory(0, BufferBytes), cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            if (bytes == 0) ArrayPool<byte>.Shared.Return(rented);
+        }
+
+        if (bytes == 0) return 0;
+        (_read, _start, _end) = (rented, 0, bytes);
+        return Take(buffer);
+    }
+
+    private async ValueTask HoldAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken)
+    {
+        if (_heldBytes + buffer.Length > BufferBytes) await ReleaseAsync(cancellationToken).ConfigureAwait(false);
+        _held ??= ArrayPool<byte>.Shared.Rent(BufferBytes);
+        buffer.CopyTo(_held.AsMemory(_heldBytes));
+        _heldBytes += buffer.Length;
+        if (buffer.Length < FullRecordBytes) await ReleaseAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    private async ValueTask ReleaseAsync(CancellationToken cancellationToken)
+    {
+        if (_held is not { } held) return;
+        var bytes = _heldBytes;
+        (_held, _heldBytes) = (null, 0);
+        await inner.WriteAsync(held.AsMemory(0, bytes), cancellationToken).ConfigureAwait(false);
+        // Not after a failure: the write may still be under way.
+        ArrayPool<byte>.Shared.Return(held);
+    }
+}
