@@ -16,6 +16,8 @@ internal sealed class Splice(TunnelStream tunnel, NetworkStream upstream, Func<i
     private const int BufferBytes = 64 * 1024;
 
     private volatile bool _upstreamEnded;
+    private volatile bool _isUpPassedOn;
+    private volatile bool _isDownPassedOn;
 
     /// <summary>What broke; null after a whole end.</summary>
     public string? Problem { get; private set; }
@@ -34,8 +36,8 @@ internal sealed class Splice(TunnelStream tunnel, NetworkStream upstream, Func<i
         if (first != SpliceEnd.Whole) await cut.CancelAsync();
         var (upEnd, downEnd) = (await up, await down);
         var end = first != SpliceEnd.Whole ? first : upEnd != SpliceEnd.Whole ? upEnd : downEnd;
-        // To the directions a cut from outside looks like the other one's end.
-        if (end == SpliceEnd.Whole && !cancellationToken.IsCancellationRequested) return end;
+        // To the directions a cut from outside looks like the other one's end. One that comes when both ends were passed on cuts nothing: who has got all leaves.
+        if (end == SpliceEnd.Whole && (!cancellationToken.IsCancellationRequested || (_isUpPassedOn && _isDownPassedOn))) return end;
         // A cut upload must not look like a whole one to the upstream: a reset in place of an end, which disposing the stream would send first.
         upstream.Socket.LingerState = new LingerOption(enable: true, seconds: 0);
         upstream.Socket.Close();
@@ -56,6 +58,7 @@ internal sealed class Splice(TunnelStream tunnel, NetworkStream upstream, Func<i
             }
 
             upstream.Socket.Shutdown(SocketShutdown.Send);
+            _isUpPassedOn = true;
             // The workload may still read. When it has closed, nobody does: what the upstream still says is for nobody.
             await tunnel.WaitForCloseAsync(watching);
             await cut.CancelAsync();
@@ -105,6 +108,7 @@ internal sealed class Splice(TunnelStream tunnel, NetworkStream upstream, Func<i
 
             _upstreamEnded = true;
             await tunnel.EndWriteAsync(cut);
+            _isDownPassedOn = true;
             return SpliceEnd.Whole;
         }
         catch (UpstreamBrokeException e)
