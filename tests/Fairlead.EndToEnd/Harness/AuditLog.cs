@@ -13,7 +13,8 @@ internal sealed record AuditLog(string File)
     public async Task<IReadOnlyList<JsonNode>> ReadAllAsync(CancellationToken cancellationToken)
     {
         var whole = new System.Text.StringBuilder();
-        foreach (var file in ClosedOf(File).Append(File))
+        // Killed between two files, a gateway leaves none that is written.
+        foreach (var file in ClosedOf(File).Append(File).Where(System.IO.File.Exists))
         {
             var lines = await System.IO.File.ReadAllTextAsync(file, cancellationToken);
             // The last line may be half written while the gateway runs.
