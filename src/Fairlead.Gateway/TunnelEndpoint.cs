@@ -136,7 +136,8 @@ internal sealed class TunnelEndpoint(
         var knowsNotices = request.Headers[Protocol.NoticeHeader] == Protocol.NoticeVersion;
         if (knowsNotices) context.Response.Headers[Protocol.NoticeHeader] = Protocol.NoticeVersion;
         context.Response.Headers[Protocol.GatewayHeader] = GatewayApp.Version;
-        return new TunnelStream(await upgrade.UpgradeAsync(), TunnelEnd.Gateway, knowsEndOfData, TimeProvider.System) { PeerKnowsNotices = knowsNotices };
+        var upgraded = await upgrade.UpgradeAsync();
+        return new TunnelStream(context.Features.Get<OuterConnection>()?.TakeOver() ?? upgraded, TunnelEnd.Gateway, knowsEndOfData, TimeProvider.System) { PeerKnowsNotices = knowsNotices };
     }
 
     private static bool MediaTypeIs(string? contentType, string expected) =>
