@@ -167,7 +167,7 @@ internal sealed class AuditLog : IDisposable
             _turn.Exit();
         }
 
-        // What came meanwhile is not this request's to wait for; nor is the checkpoint behind its record.
+        // What came meanwhile is not this request's to wait for.
         if (_queue.Reader.Count > 0) Wake();
         else WakeSoon();
     }
@@ -192,14 +192,19 @@ internal sealed class AuditLog : IDisposable
     private async Task WriteAllAsync()
     {
         Task? work = null;
+        var isDue = true;
         while (true)
         {
             TimeSpan rest;
             lock (_turn)
             {
                 var isOver = _isClosing; // before what waits is taken, so that nothing is left behind
-                do _writer.Write(Take());
-                while (_queue.Reader.Count > 0);
+                for (var batch = Take(); batch.Count > 0 || isDue; batch = Take())
+                {
+                    _writer.Write(batch);
+                    isDue = false;
+                }
+
                 rest = _writer.UntilNextWrite();
                 if (isOver)
                 {
@@ -208,6 +213,8 @@ internal sealed class AuditLog : IDisposable
                 }
             }
 
+            // Who came within this turn has seen it taken and relies on it.
+            if (_queue.Reader.Count > 0) continue;
             try
             {
                 await (work ??= _work.WaitAsync()).WaitAsync(rest, _time);
@@ -215,7 +222,7 @@ internal sealed class AuditLog : IDisposable
             }
             catch (TimeoutException)
             {
-                // Something is due without a record.
+                isDue = true; // without a record
             }
         }
     }

@@ -84,16 +84,18 @@ internal sealed class AuditWriter(AuditOptions options, AuditKey key, AuditStart
     {
         var began = Stopwatch.GetTimestamp();
         var (before, unsigned, length) = (_chain, _unsigned, _file.Length);
-        var head = Compose(batch, asked);
-        var isWritten = true;
-        KeepCaptures(batch);
+        byte[]? head = null;
+        var isWritten = false;
         try
         {
+            head = Compose(batch, asked);
+            KeepCaptures(batch);
             if (_lines.WrittenCount > 0) Append(mustSync: head is not null || _first.Length > 0 || batch.Exists(e => e.IsDurable is not null));
+            isWritten = true;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e)
         {
-            isWritten = false;
+            // Whatever it is: the chain goes on from what is in the file, and nobody waits for what is not.
             (_chain, _unsigned) = (before, unsigned);
             Failed(e, length, batch.Count(b => b.IsDurable is null));
         }

@@ -11,6 +11,10 @@ internal sealed class DurableFile : IDisposable
     private const int SetLock = 37; // F_OFD_SETLK
     private const short WriteLock = 1; // F_WRLCK
 
+    private const int LockTries = 10;
+
+    private static readonly TimeSpan LockPause = TimeSpan.FromMilliseconds(20);
+
     private readonly FileStream _file;
     private long _length;
     private bool _hasLeftOver;
@@ -45,8 +49,16 @@ internal sealed class DurableFile : IDisposable
         // FileShare keeps no second writer out on Unix, and two would write over each other's lines. Readers do not ask for this lock.
         // It belongs to this descriptor: others of the same process may open and close the file as they like.
         var wholeFile = new FileLock { Type = WriteLock };
-        if (Fcntl(file.SafeFileHandle, SetLock, ref wholeFile) != 0)
+        // A program that is just being started shares the descriptor that was there before, until it is itself.
+        using var pause = new ManualResetEventSlim();
+        for (var tries = 0; Fcntl(file.SafeFileHandle, SetLock, ref wholeFile) != 0; tries++)
         {
+            if (tries < LockTries)
+            {
+                pause.Wait(LockPause);
+                continue;
+            }
+
             var why = Marshal.GetLastPInvokeErrorMessage();
             file.Dispose();
             throw new IOException($"expected to be the only writer of the audit file {path}; does another gateway use it? {why}");

@@ -159,8 +159,8 @@ internal sealed class EscapedText : IDisposable
         return end + 1;
     }
 
-    // A secret is ASCII; whatever is not is one byte that is in none.
-    private static byte ByteOf(int character) => character < 0x80 ? (byte)character : (byte)0xff;
+    // Latin-1; whatever else is one byte that is in no secret.
+    private static byte ByteOf(int character) => character <= 0xff ? (byte)character : (byte)0xff;
 
     private static bool IsBeginning(ReadOnlySpan<byte> body)
     {

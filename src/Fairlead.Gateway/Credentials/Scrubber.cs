@@ -42,7 +42,7 @@ internal sealed class Scrubber
     {
         if (text.Length < SecretForms.MinLength) return text;
         var bytes = ArrayPool<byte>.Shared.Rent(text.Length);
-        // A byte for each character: what is not Latin-1 becomes a '?', which changes nothing for secrets in ASCII.
+        // A byte for each character. What is not Latin-1 may become a letter that looks like it, so more may be found, and not less.
         var sightings = Look(bytes.AsSpan(0, Encoding.Latin1.GetBytes(text, bytes)), readsEscapes: true, out _, out _);
         ArrayPool<byte>.Shared.Return(bytes);
         if (sightings.Count == 0) return text;

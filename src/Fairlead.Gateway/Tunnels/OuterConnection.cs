@@ -20,6 +20,8 @@ internal sealed class OuterConnection
 {
     private static readonly TimeSpan HandshakeTimeout = TimeSpan.FromSeconds(10);
 
+    private static readonly TimeSpan EndTimeout = TimeSpan.FromSeconds(5);
+
     private readonly Socket _socket;
     private readonly CancellationTokenSource _closed = new();
     private Stream _stream;
@@ -97,19 +99,28 @@ internal sealed class OuterConnection
 
     public override async ValueTask DisposeAsync()
     {
-        await Input.CompleteAsync();
-        await Output.CompleteAsync();
-        await SayEndAsync();
-        Close(isWhole: true);
-        await _stream.DisposeAsync();
-        _socket.Dispose();
+        try
+        {
+            await Input.CompleteAsync();
+            // What was flushed is on its way; without an exception, what could not be sent would be sent once more.
+            await Output.CompleteAsync(new ConnectionAbortedException("the connection is over"));
+            await SayEndAsync();
+        }
+        finally
+        {
+            Close(isWhole: true);
+            await _stream.DisposeAsync();
+            _socket.Dispose();
+        }
+
         await base.DisposeAsync();
     }
 
     private void UseStream(Stream stream)
     {
-        Input = PipeReader.Create(stream, new StreamPipeReaderOptions(LargeBlockPool.Instance, leaveOpen: true, useZeroByteReads: true));
-        Output = PipeWriter.Create(stream, new StreamPipeWriterOptions(LargeBlockPool.Instance, leaveOpen: true));
+        // Small blocks: they hold heads, and those of whoever sends one slowly.
+        Input = PipeReader.Create(stream, new StreamPipeReaderOptions(leaveOpen: true, useZeroByteReads: true));
+        Output = PipeWriter.Create(stream, new StreamPipeWriterOptions(leaveOpen: true));
     }
 
     // RFC 8446 §6.1: who stops sending says close_notify.
@@ -118,11 +129,11 @@ internal sealed class OuterConnection
         if (_isClosed != 0 || _stream is not SslStream { IsAuthenticated: true } tls) return;
         try
         {
-            await tls.ShutdownAsync();
+            await tls.ShutdownAsync().WaitAsync(EndTimeout);
         }
-        catch (Exception e) when (e is IOException or InvalidOperationException)
+        catch (Exception e) when (e is IOException or InvalidOperationException or TimeoutException)
         {
-            // The relay left first.
+            // The relay left first, or reads no more.
         }
     }
 

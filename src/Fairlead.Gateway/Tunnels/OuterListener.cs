@@ -9,8 +9,8 @@ internal sealed class OuterListener : IConnectionListenerFactory, IConnectionLis
 {
     private const int Backlog = 512;
 
-    // A process that has no descriptor left gets one when a connection ends.
-    private static readonly TimeSpan DescriptorPause = TimeSpan.FromMilliseconds(100);
+    // A process that has no descriptor or no memory left gets some when a connection ends.
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
 
     public bool CanBind(EndPoint endpoint) => endpoint is IPEndPoint;
 
@@ -40,12 +40,15 @@ internal sealed class OuterListener : IConnectionListenerFactory, IConnectionLis
         {
             while (true)
             {
+                Socket? accepted = null;
                 try
                 {
-                    return new OuterConnection(await socket.AcceptAsync(cancellationToken));
+                    accepted = await socket.AcceptAsync(cancellationToken);
+                    return new OuterConnection(accepted);
                 }
                 catch (ObjectDisposedException)
                 {
+                    accepted?.Dispose();
                     return null;
                 }
                 catch (SocketException e) when (e.SocketErrorCode == SocketError.OperationAborted)
@@ -54,8 +57,9 @@ internal sealed class OuterListener : IConnectionListenerFactory, IConnectionLis
                 }
                 catch (SocketException e)
                 {
+                    accepted?.Dispose();
                     // One that was reset while it waited concerns nobody else.
-                    if (e.SocketErrorCode == SocketError.TooManyOpenSockets) await Task.Delay(DescriptorPause, cancellationToken);
+                    if (accepted is null && e.SocketErrorCode is not (SocketError.ConnectionReset or SocketError.ConnectionAborted)) await Task.Delay(Pause, cancellationToken);
                 }
             }
         }

@@ -117,9 +117,17 @@ internal sealed class TunnelConnection
 
     public override async ValueTask DisposeAsync()
     {
-        await Output.CompleteAsync();
-        await Input.CompleteAsync();
-        _finished.TrySetResult(null);
+        try
+        {
+            await Input.CompleteAsync();
+            // What was flushed is on its way; without an exception, what could not be sent would be sent once more.
+            await Output.CompleteAsync(new ConnectionAbortedException("the connection is over"));
+        }
+        finally
+        {
+            _finished.TrySetResult(null);
+        }
+
         await base.DisposeAsync();
     }
 }

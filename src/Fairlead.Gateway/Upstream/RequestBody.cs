@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.IO.Pipelines;
 using System.Net;
 
@@ -48,16 +49,13 @@ internal sealed class RequestBody(PipeReader reader, long? length, Exchange exch
     {
         // The head goes out at once: a bidirectional call may wait for the answer's head before it sends its first byte.
         await stream.FlushAsync(cancellationToken);
+        using var gathered = new Gathered(stream, exchange);
         while (true)
         {
-            var read = await ReadAsync(stream, cancellationToken);
+            var read = await ReadAsync(gathered, cancellationToken);
             try
             {
-                foreach (var segment in read.Buffer)
-                {
-                    await stream.WriteAsync(segment, cancellationToken);
-                    exchange.BytesIn += segment.Length;
-                }
+                foreach (var segment in read.Buffer) await gathered.AddAsync(segment, cancellationToken);
             }
             finally
             {
@@ -66,17 +64,41 @@ internal sealed class RequestBody(PipeReader reader, long? length, Exchange exch
             }
 
             Progressed?.Invoke();
-            if (read.IsCompleted) return;
+            if (!read.IsCompleted) continue;
+            await gathered.SendAsync(cancellationToken);
+            return;
         }
     }
 
-    private async ValueTask<ReadResult> ReadAsync(Stream stream, CancellationToken cancellationToken)
+    /// <summary>Reads what is there; sends on what was read before where nothing is.</summary>
+    private async ValueTask<ReadResult> ReadAsync(Gathered gathered, CancellationToken cancellationToken)
     {
-        if (TryRead(out var read)) return read;
-        await stream.FlushAsync(cancellationToken);
+        Task<ReadResult> reading;
         try
         {
-            return await reader.ReadAsync(cancellationToken);
+            var now = reader.ReadAsync(cancellationToken);
+            if (now.IsCompletedSuccessfully) return now.Result;
+            reading = now.AsTask();
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            ClientFault = e;
+            throw;
+        }
+
+        try
+        {
+            await gathered.FlushAsync(cancellationToken);
+        }
+        catch
+        {
+            await GiveUpAsync(reading);
+            throw;
+        }
+
+        try
+        {
+            return await reading;
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
@@ -85,16 +107,64 @@ internal sealed class RequestBody(PipeReader reader, long? length, Exchange exch
         }
     }
 
-    private bool TryRead(out ReadResult read)
+    // Whoever reads next must find nobody reading, and all that was not sent.
+    private async Task GiveUpAsync(Task<ReadResult> reading)
     {
+        reader.CancelPendingRead();
         try
         {
-            return reader.TryRead(out read);
+            reader.AdvanceTo((await reading).Buffer.Start);
         }
         catch (Exception e)
         {
-            ClientFault = e;
-            throw;
+            ClientFault ??= e is OperationCanceledException ? null : e;
+        }
+    }
+
+    /// <summary>Small pieces of a body that come one behind the other, sent as one: TLS gives 16 KiB at a time, and each piece has a way to go. Holds a buffer only while there is something in it.</summary>
+    private sealed class Gathered(Stream stream, Exchange exchange) : IDisposable
+    {
+        private const int MostBytes = 64 * 1024;
+
+        private byte[]? _buffer;
+        private int _filled;
+
+        public async ValueTask AddAsync(ReadOnlyMemory<byte> piece, CancellationToken cancellationToken)
+        {
+            if (_filled + piece.Length > MostBytes) await SendAsync(cancellationToken);
+            if (piece.Length >= MostBytes / 2 && _filled == 0)
+            {
+                await stream.WriteAsync(piece, cancellationToken);
+                exchange.BytesIn += piece.Length;
+                return;
+            }
+
+            _buffer ??= ArrayPool<byte>.Shared.Rent(MostBytes);
+            piece.CopyTo(_buffer.AsMemory(_filled));
+            _filled += piece.Length;
+        }
+
+        public async ValueTask SendAsync(CancellationToken cancellationToken)
+        {
+            if (_filled == 0) return;
+            var (buffer, bytes) = (_buffer!, _filled);
+            // After a write that failed the buffer is left to the collector: it may still be under way.
+            (_buffer, _filled) = (null, 0);
+            await stream.WriteAsync(buffer.AsMemory(0, bytes), cancellationToken);
+            ArrayPool<byte>.Shared.Return(buffer);
+            exchange.BytesIn += bytes;
+        }
+
+        public async ValueTask FlushAsync(CancellationToken cancellationToken)
+        {
+            await SendAsync(cancellationToken);
+            await stream.FlushAsync(cancellationToken);
+        }
+
+        public void Dispose()
+        {
+            if (_buffer is not null) ArrayPool<byte>.Shared.Return(_buffer);
+            (_buffer, _filled) = (null, 0);
         }
     }
 }

@@ -25,45 +25,58 @@ internal static class ResponseBody
         var writer = context.Response.BodyWriter;
         // Over HTTP/2 the length is only announced; nobody has held the upstream to it yet.
         var declared = context.Response.ContentLength;
-        var arrival = Unfinished(upstream.ReadAsync(Memory<byte>.Empty, context.RequestAborted));
-        for (var isOver = false; !isOver;)
+        using var reading = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
+        var arrival = Unfinished(upstream.ReadAsync(Memory<byte>.Empty, reading.Token));
+        try
         {
-            // A stream that is silent for hours (server-sent events) holds no buffer: one is rented when bytes are there.
-            // The head does not wait for the first byte: a bidirectional call says nothing before it has seen the head (StartAsync would not send it).
-            // An answer that is over already keeps head and end in one frame: gRPC takes the status from such a head only.
-            if (!context.Response.HasStarted && arrival is { IsCompleted: false }) await writer.FlushAsync(context.RequestAborted);
-            if (arrival is not null) _ = await arrival;
-            var buffer = ArrayPool<byte>.Shared.Rent(CopyBytes);
-            try
+            for (var isOver = false; !isOver;)
             {
-                // All that is there goes at once, up to the size of the buffer: TLS gives 16 KiB at a time, and each write has a way to go.
-                var filled = 0;
-                do
+                // A stream that is silent for hours (server-sent events) holds no buffer: one is rented when bytes are there.
+                // The head does not wait for the first byte: a bidirectional call says nothing before it has seen the head (StartAsync would not send it).
+                // An answer that is over already keeps head and end in one frame: gRPC takes the status from such a head only.
+                if (!context.Response.HasStarted && arrival is { IsCompleted: false }) await writer.FlushAsync(reading.Token);
+                if (arrival is not null) _ = await arrival;
+                var buffer = ArrayPool<byte>.Shared.Rent(CopyBytes);
+                try
                 {
-                    try
+                    // All that is there goes at once, up to the size of the buffer: TLS gives 16 KiB at a time, and each write has a way to go.
+                    var filled = 0;
+                    do
                     {
-                        var bytes = await upstream.ReadAsync(buffer.AsMemory(filled, CopyBytes - filled), context.RequestAborted);
-                        filled += bytes;
-                        isOver = bytes == 0;
-                        arrival = isOver ? null : Unfinished(upstream.ReadAsync(Memory<byte>.Empty, context.RequestAborted));
+                        try
+                        {
+                            var bytes = await upstream.ReadAsync(buffer.AsMemory(filled, CopyBytes - filled), reading.Token);
+                            filled += bytes;
+                            isOver = bytes == 0;
+                            arrival = isOver ? null : Unfinished(upstream.ReadAsync(Memory<byte>.Empty, reading.Token));
+                        }
+                        catch (Exception e) when (filled > 0)
+                        {
+                            // What came before the break is the workload's.
+                            arrival = Task.FromException<int>(e);
+                        }
                     }
-                    catch (Exception e) when (filled > 0)
-                    {
-                        // What came before the break is the workload's.
-                        arrival = Task.FromException<int>(e);
-                    }
-                }
-                while (!isOver && filled < CopyBytes && arrival is null);
+                    while (!isOver && filled < CopyBytes && arrival is null);
 
-                exchange.BytesOut += filled;
-                if (exchange.BytesOut > declared) throw new UpstreamException(UpstreamFailure.Aborted, "the upstream's answer is longer than it said");
-                if (filled == 0) break;
-                var flushed = await writer.WriteAsync(buffer.AsMemory(0, filled), context.RequestAborted);
-                if (flushed.IsCompleted || flushed.IsCanceled) throw new OperationCanceledException("the workload left");
+                    exchange.BytesOut += filled;
+                    if (exchange.BytesOut > declared) throw new UpstreamException(UpstreamFailure.Aborted, "the upstream's answer is longer than it said");
+                    if (filled == 0) break;
+                    var flushed = await writer.WriteAsync(buffer.AsMemory(0, filled), reading.Token);
+                    if (flushed.IsCompleted || flushed.IsCanceled) throw new OperationCanceledException("the workload left");
+                }
+                finally
+                {
+                    ArrayPool<byte>.Shared.Return(buffer);
+                }
             }
-            finally
+        }
+        finally
+        {
+            // Who disposes the streams must find nobody reading.
+            if (arrival is { IsCompleted: false })
             {
-                ArrayPool<byte>.Shared.Return(buffer);
+                await reading.CancelAsync();
+                await ((Task)arrival).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
 
@@ -82,6 +95,7 @@ internal static class ResponseBody
         var isWholeText = isText && response.StatusCode != StatusCodes.Status206PartialContent;
         var scrubbed = new ScrubbedStream(opened, scrubber, keepsLength: !isWholeText || response.ContentLength is not null)
         {
+            GathersMore = opened == raw,
             // The messages of gRPC hold texts.
             ReadsEscapes = isText || response.ContentType?.StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase) == true,
         };

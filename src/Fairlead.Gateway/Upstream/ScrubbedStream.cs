@@ -37,6 +37,9 @@ internal sealed class ScrubbedStream(Stream inner, Scrubber scrubber, bool keeps
     /// <summary>False for what is no text: reading escapes in it costs more than the search, and nobody escapes there. Default true.</summary>
     public bool ReadsEscapes { get; init; } = true;
 
+    /// <summary>False where an empty read of <c>inner</c> may end before there is something to read, as those of decoders do: what is there would wait for more. Default true.</summary>
+    public bool GathersMore { get; init; } = true;
+
     public override bool CanRead => true;
 
     public override bool CanSeek => false;
@@ -159,6 +162,7 @@ internal sealed class ScrubbedStream(Stream inner, Scrubber scrubber, bool keeps
     /// <returns>True when there is more to read already: a search of larger pieces costs less.</returns>
     private bool HasMore(CancellationToken cancellationToken)
     {
+        if (!GathersMore) return false;
         _arrival ??= ReadInnerAsync(Memory<byte>.Empty, cancellationToken);
         if (!_arrival.IsCompletedSuccessfully) return false;
         _arrival = null;

@@ -9,6 +9,9 @@ namespace Fairlead.Gateway.Upstream;
 /// <summary>TLS with an upstream: verified for its canonical name, or a sentence that says what is wrong.</summary>
 internal static class UpstreamTls
 {
+    // Well below a full record (RFC 8446 §5.1), which RecordStream holds back until it is told that all is there; what is shorter it holds back for nobody.
+    private const int MayBeHeldBytes = 8 * 1024;
+
     // Reasons of OpenSSL (ERR_reason_error_string) and words of SslStream, and what they mean to somebody who does not know TLS.
     private static readonly (string Reason, string Meaning)[] Reasons =
     [
@@ -44,7 +47,7 @@ internal static class UpstreamTls
         NetworkStream connection, HostPort destination, bool offersHttp2, ClientCertificate? certificate, UpstreamOptions options, TimeProvider time, CancellationToken cancellationToken)
     {
         var trust = new UpstreamTrust(options.ExtraRoots, destination.Host, time);
-        var stream = new SslStream(new RecordStream(connection), leaveInnerStreamOpen: false);
+        var stream = new MergingSslStream(new RecordStream(connection, holdsWrites: true));
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(options.HandshakeTimeout);
         try
@@ -82,5 +85,15 @@ internal static class UpstreamTls
         while (e.InnerException is not null) e = e.InnerException;
         var known = Reasons.FirstOrDefault(r => e.Message.Contains(r.Reason, StringComparison.OrdinalIgnoreCase));
         return known.Meaning is null ? HostPort.PrintableUpTo(e.Message, 200) : $"{known.Meaning} ({known.Reason})";
+    }
+
+    /// <summary>The records of one write are sent as one: HttpClient takes an SslStream for TLS that is open already, and never flushes it.</summary>
+    private sealed class MergingSslStream(Stream inner) : SslStream(inner, leaveInnerStreamOpen: false)
+    {
+        public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            await base.WriteAsync(buffer, cancellationToken);
+            if (buffer.Length >= MayBeHeldBytes) await FlushAsync(cancellationToken);
+        }
     }
 }

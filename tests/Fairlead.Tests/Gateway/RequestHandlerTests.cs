@@ -527,8 +527,8 @@ public sealed class RequestHandlerTests : IAsyncLifetime
             new Dictionary<string, IPEndPoint> { [Edge.Host] = _origin.EndPoint }, _ca, auditFile: Path.Combine(disk.Root, "audit.jsonl"), guarantee: Fairlead.Gateway.Audit.AuditGuarantee.BeforeUpstreamAlways);
         var workload = await Workload.OpenAsync(edge);
         disk.Fill();
-        // The disk counts in pages, so some records still fit. The one that does not is the last that is forwarded.
-        for (var i = 0; i < 20 && (await workload.SendAsync($"TRACE /{new string('x', 3000)} HTTP/1.1\r\nHost: api.test\r\n\r\n")).Status == 405; i++) { }
+        // The disk counts in pages, so some records still fit, each in a write of its own. The one that does not is the last that is forwarded.
+        for (var i = 0; i < 20 && (await workload.SendAsync($"TRACE /{new string('x', 3000)} HTTP/1.1\r\nHost: api.test\r\n\r\n")).Status == 405; i++) await Task.Delay(60, Limits.Token);
 
         var refused = await workload.GetAsync();
         var refusedAgain = await workload.GetAsync();
