@@ -9,7 +9,7 @@ namespace Fairlead.Gateway;
 /// <summary>
 /// STORY 1, of a WebSocket: a relay's connection and the tunnels that it carries, one after another. What a tunnel is, <see cref="ConnectHandler"/> tells.
 /// <code>1 who calls   2 upgrade   3 wait for a CONNECT   4 who calls now   5 its tunnel   6 once more, or close</code>
-/// A relay that does not know reuse is at 5 at once, and at the end after it.
+/// Where the relay does not know reuse, or the session has no place left to wait in, it is at 5 at once, and at the end after it.
 /// </summary>
 internal sealed class TunnelEndpoint(SessionRegistry sessions, ConnectHandler connects, Parking parking, GatewayMetrics metrics, TimeProvider time)
 {
@@ -44,7 +44,7 @@ internal sealed class TunnelEndpoint(SessionRegistry sessions, ConnectHandler co
                 }
 
                 // 2. Upgrade.
-                stream = await UpgradeAsync(context, entry.Record);
+                stream = await UpgradeAsync(context, entry.Record, isParked);
                 if (stream is null) return;
                 metrics.CountWebSocket();
                 if (isParked) entry.Withdraw();
@@ -138,7 +138,7 @@ internal sealed class TunnelEndpoint(SessionRegistry sessions, ConnectHandler co
         }
     }
 
-    private static async Task<TunnelStream?> UpgradeAsync(HttpContext context, TunnelRecord record)
+    private static async Task<TunnelStream?> UpgradeAsync(HttpContext context, TunnelRecord record, bool mayWait)
     {
         var request = context.Request;
         var upgrade = context.Features.Get<IHttpUpgradeFeature>();
@@ -169,7 +169,7 @@ internal sealed class TunnelEndpoint(SessionRegistry sessions, ConnectHandler co
         context.Response.Headers.SecWebSocketAccept = WebSocketHandshake.AcceptFor(key);
         var knowsEndOfData = Agree(context, Protocol.TunnelHeader, Protocol.TunnelVersion);
         var knowsNotices = Agree(context, Protocol.NoticeHeader, Protocol.NoticeVersion);
-        var knowsReuse = KnowsReuse(request) && Agree(context, Protocol.ReuseHeader, Protocol.ReuseVersion);
+        var knowsReuse = mayWait && Agree(context, Protocol.ReuseHeader, Protocol.ReuseVersion);
         context.Response.Headers[Protocol.GatewayHeader] = GatewayApp.Version;
         return new TunnelStream(await upgrade.UpgradeAsync(), TunnelEnd.Gateway, knowsEndOfData, TimeProvider.System) { PeerKnowsNotices = knowsNotices, CarriesReuse = knowsReuse };
     }

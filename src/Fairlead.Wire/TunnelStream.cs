@@ -29,7 +29,7 @@ public sealed class TunnelStream : Stream
     private Exception? _readFailure;
     private Task _notice = Task.CompletedTask;
     private bool _dataEnded;
-    private bool _isHandedOver;
+    private volatile bool _isHandedOver;
 
     /// <summary>Takes over a connection on which the WebSocket upgrade is done.</summary>
     /// <param name="transport">The connection; it is disposed with this stream.</param>

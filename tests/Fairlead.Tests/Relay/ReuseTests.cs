@@ -331,6 +331,30 @@ public sealed class ReuseTests : IAsyncLifetime
     }
 
     [Fact(Timeout = Limits.TestMilliseconds)]
+    public async Task Through_an_egress_proxy_too_the_next_tunnel_needs_no_connection()
+    {
+        await using var proxy = new TestProxy(_gateway.Port);
+        await using var relay = new RelayUnderTest();
+        relay.Environment["HTTP_PROXY"] = $"http://127.0.0.1:{proxy.Port}";
+        relay.Options = relay.Options with { Gateway = "http://gw.test" };
+        Assert.IsType<StartupOutcome.Started>(await relay.StartAsync());
+        var (tool, tunnel) = await OpenAsync(relay);
+        await ReadyAsync(relay, 1);
+
+        await EndAsync(tool, tunnel);
+        Assert.True((await tunnel.ReadChunkAsync())!.Next);
+        await tunnel.SendAsync(new UpstreamProxyChunk { Next = true });
+        await ReadyAsync(relay, 2);
+        using var second = await relay.ConnectAsync();
+        await second.SendAsync(Connect);
+        await AnswerAsync(second, tunnel);
+
+        // The CA, the first tunnel, and one ahead.
+        Assert.Equal(3, proxy.Heads.Count);
+        tool.Dispose();
+    }
+
+    [Fact(Timeout = Limits.TestMilliseconds)]
     public async Task At_the_end_of_the_relay_all_are_closed()
     {
         var relay = await RelayUnderTest.StartAsync(_gateway);
