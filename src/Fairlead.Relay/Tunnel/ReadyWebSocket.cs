@@ -7,10 +7,9 @@ namespace Fairlead.Relay.Tunnel;
 /// </summary>
 internal sealed class ReadyWebSocket : IAsyncDisposable
 {
-    // A gateway answers at once, since it dials nothing before it has. One that is silent for so long is gone without a word.
-    private static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan CloseLimit = TimeSpan.FromSeconds(1);
 
+    // Without a timer it holds nothing; whoever gives this up need not know whether it has ended.
     private readonly CancellationTokenSource _reading = new();
     private readonly TimeProvider _time;
     private readonly Task<Chunk?> _first;
@@ -36,12 +35,13 @@ internal sealed class ReadyWebSocket : IAsyncDisposable
     /// ask again elsewhere: no byte of the tool's is lost, and none is there twice.
     /// </summary>
     /// <param name="sendConnect">Sends the CONNECT.</param>
+    /// <param name="patience">How long an answer may take.</param>
     /// <param name="stopping">The relay stops.</param>
     /// <returns>The first chunk of the answer, valid until the next is read; null when none came, and this WebSocket is of no use.</returns>
     /// <exception cref="OperationCanceledException">The relay stops.</exception>
-    public async Task<Chunk?> AskAsync(Func<TunnelStream, CancellationToken, Task> sendConnect, CancellationToken stopping)
+    public async Task<Chunk?> AskAsync(Func<TunnelStream, CancellationToken, Task> sendConnect, TimeSpan patience, CancellationToken stopping)
     {
-        using var limit = new CancellationTokenSource(AnswerLimit, _time);
+        using var limit = new CancellationTokenSource(patience, _time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, stopping);
         await using var _ = either.Token.Register(_reading.Cancel);
         try
@@ -79,6 +79,5 @@ internal sealed class ReadyWebSocket : IAsyncDisposable
         await _reading.CancelAsync();
         await Stream.DisposeAsync();
         await Over;
-        _reading.Dispose();
     }
 }

@@ -163,9 +163,9 @@ internal sealed class ReadyWebSockets(Func<CancellationToken, Task<TunnelStream>
             if (stream.CarriesReuse) return stream;
             await stream.DisposeAsync();
         }
-        catch (Exception e) when (e is IOException or OperationCanceledException)
+        catch (Exception)
         {
-            // Told when a tunnel is asked for and cannot be had.
+            // Whatever it was: told when a tunnel is asked for and cannot be had.
         }
 
         lock (_lock) _mayRefill = false;

@@ -17,6 +17,9 @@ internal sealed class TunnelOpener(GatewayDialer dialer, ReadyWebSockets ready, 
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
 
+    // A gateway answers at once, since it dials nothing before it has. One that is silent for so long is gone without a word.
+    private static readonly TimeSpan LongestAnswer = TimeSpan.FromSeconds(5);
+
     /// <summary>The version of the gateway that opened the last tunnel, where it says so; else null.</summary>
     public string? GatewayVersion => dialer.GatewayVersion;
 
@@ -31,7 +34,7 @@ internal sealed class TunnelOpener(GatewayDialer dialer, ReadyWebSockets ready, 
         Chunk? answer = null;
         try
         {
-            answer = await socket.AskAsync(sendConnect, stopping);
+            answer = await socket.AskAsync(sendConnect, limit / 2 < LongestAnswer ? limit / 2 : LongestAnswer, stopping);
             if (answer is { } first) return (socket.Stream, first);
             ready.Distrust();
             return null;
