@@ -113,7 +113,7 @@ internal sealed class GatewayApp : IAsyncDisposable
             sinks.Start(options.Audit.File, audit.ChainId, outer.Services.GetRequiredService<ILogger<SinkSet>>());
             await inner.StartAsync(cancellationToken);
             await outer.StartAsync(cancellationToken);
-            app.Address = AddressOf(outer) + options.Listen.PathPrefix;
+            app.Address = AddressOf(outer, options.Listen) + options.Listen.PathPrefix;
             own.Add(new Uri(app.Address).Port);
             if (options.Admin is { } admin) await app.StartAdminAsync(options, admin, time, logLevel, cancellationToken);
             if (app.AdminAddress is { } administration) own.Add(new Uri(administration).Port);
@@ -179,7 +179,7 @@ internal sealed class GatewayApp : IAsyncDisposable
         _admin.Apply(options, Address);
         _adminServer.Run(_admin.HandleAsync);
         await _adminServer.StartAsync(cancellationToken);
-        AdminAddress = AddressOf(_adminServer);
+        AdminAddress = AddressOf(_adminServer, admin.Listen);
     }
 
     private static void TellOfTraces(ILogger logger, CollectorOptions collector, string? problem)
@@ -188,10 +188,10 @@ internal sealed class GatewayApp : IAsyncDisposable
         else logger.TracesAreNotTaken(collector.Endpoint, problem);
     }
 
-    private static string AddressOf(WebApplication server)
+    private static string AddressOf(WebApplication server, GatewayOptions.ListenOptions listen)
     {
         var bound = new Uri(server.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.First());
-        return $"{bound.Scheme}://{bound.Authority}";
+        return $"{(listen.IsHttps ? "https" : "http")}://{bound.Authority}";
     }
 
     private static void Tell(GatewayOptions options, ILogger logger)

@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Net.Security;
+using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Fairlead.Gateway.Configuration;
@@ -25,8 +27,8 @@ internal static class GatewayServers
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         ConfigureLogging(builder.Logging, logLevel);
         builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = ShutdownTimeout);
-        builder.Services.AddSingleton<IMemoryPoolFactory<byte>>(LargeBlockPool.Instance);
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration();
+        builder.Services.AddSingleton<IMemoryPoolFactory<byte>>(LargeBlockPool.Instance);
         return builder;
     }
 
@@ -51,6 +53,7 @@ internal static class GatewayServers
 
     public static WebApplication Build(WebApplicationBuilder builder, GatewayOptions.ListenOptions listen, long maxBodyBytes)
     {
+        builder.Services.AddSingleton<IConnectionListenerFactory>(new OuterListener());
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
@@ -62,12 +65,11 @@ internal static class GatewayServers
             {
                 options.Protocols = HttpProtocols.Http1;
                 if (!listen.IsHttps) return;
-                options.Use(next => connection =>
+                var tls = TlsOf(listen);
+                options.Use(next => async connection =>
                 {
-                    connection.Transport = new RecordPipe(connection.Transport);
-                    return next(connection);
+                    if (await ((OuterConnection)connection).SecureAsync(tls)) await next(connection);
                 });
-                options.UseHttps(LoadCertificate(listen));
             });
         });
         return builder.Build();
@@ -103,11 +105,21 @@ internal static class GatewayServers
         return app;
     }
 
-    private static X509Certificate2 LoadCertificate(GatewayOptions.ListenOptions listen)
+    // One context for all connections: it is what sessions are resumed by (RFC 8446 §2.2).
+    private static SslServerAuthenticationOptions TlsOf(GatewayOptions.ListenOptions listen)
     {
         try
         {
-            return X509Certificate2.CreateFromPemFile(listen.CertificateFile!, listen.KeyFile);
+            var certificate = X509Certificate2.CreateFromPemFile(listen.CertificateFile!, listen.KeyFile);
+            var chain = new X509Certificate2Collection();
+            chain.ImportFromPemFile(listen.CertificateFile!);
+            return new SslServerAuthenticationOptions
+            {
+                ServerCertificateContext = SslStreamCertificateContext.Create(certificate, chain, offline: true),
+                ApplicationProtocols = [SslApplicationProtocol.Http11],
+                EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
+                AllowRenegotiation = false,
+            };
         }
         catch (System.Security.Cryptography.CryptographicException e)
         {

@@ -1,6 +1,7 @@
 using Fairlead.Gateway.Audit;
 using Fairlead.Gateway.Sessions;
 using Fairlead.Gateway.Telemetry;
+using Fairlead.Gateway.Tunnels;
 using Fairlead.Wire;
 using Microsoft.AspNetCore.Http.Features;
 
@@ -171,7 +172,8 @@ internal sealed class TunnelEndpoint(SessionRegistry sessions, ConnectHandler co
         var knowsNotices = Agree(context, Protocol.NoticeHeader, Protocol.NoticeVersion);
         var knowsReuse = mayWait && Agree(context, Protocol.ReuseHeader, Protocol.ReuseVersion);
         context.Response.Headers[Protocol.GatewayHeader] = GatewayApp.Version;
-        return new TunnelStream(await upgrade.UpgradeAsync(), TunnelEnd.Gateway, knowsEndOfData, TimeProvider.System) { PeerKnowsNotices = knowsNotices, CarriesReuse = knowsReuse };
+        var upgraded = await upgrade.UpgradeAsync();
+        return new TunnelStream(context.Features.Get<OuterConnection>()?.TakeOver() ?? upgraded, TunnelEnd.Gateway, knowsEndOfData, TimeProvider.System) { PeerKnowsNotices = knowsNotices, CarriesReuse = knowsReuse };
     }
 
     // Without the end of data as a chunk of its own, the end of a tunnel is that of its WebSocket.

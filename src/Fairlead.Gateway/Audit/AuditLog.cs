@@ -3,8 +3,9 @@ using System.Threading.Channels;
 namespace Fairlead.Gateway.Audit;
 
 /// <summary>
-/// The audit: one JSON object a line, each chained to the one before, with signed checkpoints. Records wait here for the one writer, which takes
-/// whatever waits at once. When it cannot write, <see cref="IsWritable"/> turns false and nothing new is forwarded.
+/// The audit: one JSON object a line, each chained to the one before, with signed checkpoints. Records wait here for the writer, which takes whatever waits at once.
+/// Who needs its record on the disk writes for all where nobody writes yet, so that a request alone waits for the disk and for no other thread; else it is one of the next that
+/// are written together. When it cannot be written, <see cref="IsWritable"/> turns false and nothing new is forwarded.
 /// </summary>
 internal sealed class AuditLog : IDisposable
 {
@@ -21,13 +22,22 @@ internal sealed class AuditLog : IDisposable
     private readonly AuditWriter _writer;
     private readonly TimeProvider _time;
     private readonly AuditGuarantee _guarantee;
-    private readonly Channel<AuditEntry> _queue = Channel.CreateBounded<AuditEntry>(new BoundedChannelOptions(MostQueued) { SingleReader = true });
+    // Records that nobody waits for go with the next one that somebody does, or after this.
+    private static readonly TimeSpan Linger = TimeSpan.FromMilliseconds(20);
+
+    private readonly Channel<AuditEntry> _queue = Channel.CreateBounded<AuditEntry>(MostQueued);
+    private readonly Lock _turn = new();
+    private readonly SemaphoreSlim _work = new(0, 1);
+    private readonly Timer _lingered;
     private readonly Task _writing;
+    private int _isLingering;
+    private volatile bool _isClosing;
     private long _captureBytes;
 
     private AuditLog(AuditKey key, AuditWriter writer, AuditStart start, AuditOptions options, IReadOnlyList<SinkProgress> sinks, TimeProvider time)
     {
         (_key, _writer, _time, _guarantee, ChainId, Sinks) = (key, writer, time, options.Guarantee, start.ChainId, sinks);
+        _lingered = new Timer(_ => Wake());
         _writing = Task.Run(WriteAllAsync);
     }
 
@@ -67,7 +77,7 @@ internal sealed class AuditLog : IDisposable
     }
 
     /// <summary>Records how a tunnel ended. Returns when the record has its place in the queue.</summary>
-    public ValueTask WriteAsync(TunnelRecord record) => _queue.Writer.WriteAsync(new AuditEntry(AuditText.Of(record), null));
+    public ValueTask WriteAsync(TunnelRecord record) => EnqueueAsync(new AuditEntry(AuditText.Of(record), null));
 
     /// <summary>Records how a request ended, and keeps what was captured of it, unless too much of that waits already.</summary>
     public ValueTask WriteAsync(RequestRecord record)
@@ -78,7 +88,7 @@ internal sealed class AuditLog : IDisposable
             record.Capture = null;
         }
 
-        return _queue.Writer.WriteAsync(new AuditEntry(AuditText.Of(record), null, record.Capture));
+        return EnqueueAsync(new AuditEntry(AuditText.Of(record), null, record.Capture));
     }
 
     /// <summary>Records that a request is about to be sent, where the guarantee wants it.</summary>
@@ -95,7 +105,11 @@ internal sealed class AuditLog : IDisposable
     public void Dispose()
     {
         _queue.Writer.TryComplete();
+        _isClosing = true;
+        Wake();
         _writing.GetAwaiter().GetResult();
+        _lingered.Dispose();
+        _work.Dispose();
         _writer.Dispose();
         _key.Dispose();
     }
@@ -105,12 +119,23 @@ internal sealed class AuditLog : IDisposable
     private async ValueTask<bool> AppendAsync(byte[] record, CancellationToken cancellationToken)
     {
         if (!IsWritable) return false;
+        var isDurable = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var entry = new AuditEntry(record, isDurable);
+        var isQueued = _queue.Writer.TryWrite(entry);
+        if (isQueued) WriteUnlessSomebodyDoes();
+        if (isDurable.Task.IsCompleted) return await isDurable.Task;
+
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(IntentTimeout);
-        var isDurable = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
         try
         {
-            await _queue.Writer.WriteAsync(new AuditEntry(record, isDurable), limit.Token);
+            if (!isQueued)
+            {
+                Wake();
+                await _queue.Writer.WriteAsync(entry, limit.Token);
+                WriteUnlessSomebodyDoes();
+            }
+
             return await isDurable.Task.WaitAsync(limit.Token);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
@@ -119,31 +144,85 @@ internal sealed class AuditLog : IDisposable
         }
     }
 
+    private async ValueTask EnqueueAsync(AuditEntry entry)
+    {
+        if (!_queue.Writer.TryWrite(entry))
+        {
+            Wake();
+            await _queue.Writer.WriteAsync(entry);
+        }
+
+        WakeSoon();
+    }
+
+    private void WriteUnlessSomebodyDoes()
+    {
+        if (!_turn.TryEnter()) return; // who writes looks again behind its turn
+        try
+        {
+            _writer.Write(Take());
+        }
+        finally
+        {
+            _turn.Exit();
+        }
+
+        // What came meanwhile is not this request's to wait for; nor is the checkpoint behind its record.
+        if (_queue.Reader.Count > 0) Wake();
+        else WakeSoon();
+    }
+
+    private void WakeSoon()
+    {
+        if (Interlocked.Exchange(ref _isLingering, 1) == 0) _lingered.Change(Linger, Timeout.InfiniteTimeSpan);
+    }
+
+    private void Wake()
+    {
+        try
+        {
+            _work.Release();
+        }
+        catch (Exception e) when (e is SemaphoreFullException or ObjectDisposedException)
+        {
+            // It is told already, or over.
+        }
+    }
+
     private async Task WriteAllAsync()
     {
-        _writer.Write([]);
-        var ready = _queue.Reader.WaitToReadAsync().AsTask();
+        Task? work = null;
         while (true)
         {
+            TimeSpan rest;
+            lock (_turn)
+            {
+                var isOver = _isClosing; // before what waits is taken, so that nothing is left behind
+                do _writer.Write(Take());
+                while (_queue.Reader.Count > 0);
+                rest = _writer.UntilNextWrite();
+                if (isOver)
+                {
+                    _writer.Close();
+                    return;
+                }
+            }
+
             try
             {
-                if (!await ready.WaitAsync(_writer.UntilNextWrite(), _time)) break;
+                await (work ??= _work.WaitAsync()).WaitAsync(rest, _time);
+                work = null;
             }
             catch (TimeoutException)
             {
-                _writer.Write([]);
-                continue;
+                // Something is due without a record.
             }
-
-            _writer.Write(Take());
-            ready = _queue.Reader.WaitToReadAsync().AsTask();
         }
-
-        _writer.Close();
     }
 
     private List<AuditEntry> Take()
     {
+        Volatile.Write(ref _isLingering, 0);
         var batch = new List<AuditEntry>();
         for (var bytes = 0; bytes < MostBatchBytes && _queue.Reader.TryRead(out var entry); bytes += entry.Record.Length)
         {

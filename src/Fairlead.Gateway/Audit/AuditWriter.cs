@@ -4,7 +4,7 @@ using System.Diagnostics;
 namespace Fairlead.Gateway.Audit;
 
 /// <summary>
-/// Writes records to the file, in batches: chained, with checkpoints, and with one sync for all who wait for the disk. Of one thread.
+/// Writes records to the file, in batches: chained, with checkpoints, and with one sync for all who wait for the disk. Its caller sees to it that one thread is in it at a time.
 /// <code>1 compose the lines   2 append   3 sync, where somebody waits   4 tell who waits   5 keep the head   6 rotate, and let go what need not stay</code>
 /// </summary>
 internal sealed class AuditWriter(AuditOptions options, AuditKey key, AuditStart start, IReadOnlyList<SinkProgress> sinks, TimeProvider time, ILogger logger) : IDisposable

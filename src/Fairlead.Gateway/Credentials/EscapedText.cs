@@ -1,13 +1,14 @@
 using System.Buffers;
 using System.Collections.Frozen;
 using System.Globalization;
+using System.Text;
 
 namespace Fairlead.Gateway.Credentials;
 
 /// <summary>
 /// A text in which the escapes of URLs (<c>%41</c>), of JSON, JavaScript and shells (<c>\u0041</c>, <c>\x41</c>, <c>\/</c>) and of HTML (<c>&amp;#65;</c>,
 /// <c>&amp;#x41;</c>, <c>&amp;amp;</c>) are read, all at once, and which knows where each of its characters was written. So one pass finds what is written in
-/// any of them, in part too. The price: a secret that looks escaped itself may be missed where it is escaped in another way. Its memory is rented.
+/// any of them, in part too. Bytes in, bytes out. The price: a secret that looks escaped itself may be missed where it is escaped in another way. Its memory is rented.
 /// </summary>
 internal sealed class EscapedText : IDisposable
 {
@@ -15,9 +16,9 @@ internal sealed class EscapedText : IDisposable
     private const int MostDigits = 8;
     private const int MostLetters = 6;
 
-    private static readonly SearchValues<char> Introducers = SearchValues.Create("%\\&");
-    private static readonly SearchValues<char> HexDigits = SearchValues.Create("0123456789abcdefABCDEF");
-    private static readonly SearchValues<char> Letters = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
+    private static readonly SearchValues<byte> Introducers = SearchValues.Create("%\\&"u8);
+    private static readonly SearchValues<byte> HexDigits = SearchValues.Create("0123456789abcdefABCDEF"u8);
+    private static readonly SearchValues<byte> Letters = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"u8);
 
     // HTML's names of ASCII punctuation. The longest has six letters.
     private static readonly FrozenDictionary<string, char> Names =
@@ -28,27 +29,27 @@ internal sealed class EscapedText : IDisposable
 
     // From this character on, one stands so much further behind in what was read.
     private readonly List<(int At, int Shift)> _shifts = [];
-    private readonly char[] _text;
+    private readonly byte[] _text;
     private int _length;
     private int _wholeLength;
 
-    private EscapedText(char[] text) => _text = text;
+    private EscapedText(byte[] text) => _text = text;
 
     /// <summary>The text with its escapes read.</summary>
-    public ReadOnlySpan<char> Text => _text.AsSpan(0, _length);
+    public ReadOnlySpan<byte> Text => _text.AsSpan(0, _length);
 
     /// <summary>The text less an escape at its end of which the rest has not come.</summary>
-    public ReadOnlySpan<char> Whole => _text.AsSpan(0, _wholeLength);
+    public ReadOnlySpan<byte> Whole => _text.AsSpan(0, _wholeLength);
 
     /// <summary>True when there was an escape to read.</summary>
     public bool HasEscapes => _shifts.Count > 0;
 
     /// <summary>True when a text has a character with which an escape begins.</summary>
-    public static bool MayBeIn(ReadOnlySpan<char> text) => text.ContainsAny(Introducers);
+    public static bool MayBeIn(ReadOnlySpan<byte> text) => text.ContainsAny(Introducers);
 
-    public static EscapedText Read(ReadOnlySpan<char> source)
+    public static EscapedText Read(ReadOnlySpan<byte> source)
     {
-        var read = new EscapedText(ArrayPool<char>.Shared.Rent(Math.Max(1, source.Length)));
+        var read = new EscapedText(ArrayPool<byte>.Shared.Rent(Math.Max(1, source.Length)));
         read.Fill(source);
         return read;
     }
@@ -68,9 +69,9 @@ internal sealed class EscapedText : IDisposable
         return index + (low == 0 ? 0 : _shifts[low - 1].Shift);
     }
 
-    public void Dispose() => ArrayPool<char>.Shared.Return(_text);
+    public void Dispose() => ArrayPool<byte>.Shared.Return(_text);
 
-    private void Fill(ReadOnlySpan<char> source)
+    private void Fill(ReadOnlySpan<byte> source)
     {
         var at = 0;
         int? unfinished = null;
@@ -98,21 +99,21 @@ internal sealed class EscapedText : IDisposable
         _wholeLength = unfinished ?? _length;
     }
 
-    private void Append(ReadOnlySpan<char> text)
+    private void Append(ReadOnlySpan<byte> text)
     {
         text.CopyTo(_text.AsSpan(_length));
         _length += text.Length;
     }
 
     /// <returns>The length of the escape at the beginning of a text; 0 when the text ends within one; 1 when there is none.</returns>
-    private static int ReadEscape(ReadOnlySpan<char> text, out char character) => text[0] switch
+    private static int ReadEscape(ReadOnlySpan<byte> text, out byte character) => text[0] switch
     {
-        '%' => ReadDigits(text, 1, 2, out character),
-        '\\' => ReadBackslash(text, out character),
+        (byte)'%' => ReadDigits(text, 1, 2, out character),
+        (byte)'\\' => ReadBackslash(text, out character),
         _ => ReadReference(text, out character),
     };
 
-    private static int ReadBackslash(ReadOnlySpan<char> text, out char character)
+    private static int ReadBackslash(ReadOnlySpan<byte> text, out byte character)
     {
         character = default;
         if (text.Length == 1) return 0;
@@ -120,43 +121,52 @@ internal sealed class EscapedText : IDisposable
         if (text[1] == 'x') return ReadDigits(text, 2, 2, out character);
         character = text[1];
         // What begins another escape is read as that: nobody who writes those writes this one.
-        return character is not ('%' or '&') && char.IsAscii(character) && (char.IsPunctuation(character) || char.IsSymbol(character)) ? 2 : 1;
+        return character is not ((byte)'%' or (byte)'&') && char.IsAscii((char)character) && (char.IsPunctuation((char)character) || char.IsSymbol((char)character)) ? 2 : 1;
     }
 
-    private static int ReadDigits(ReadOnlySpan<char> text, int from, int count, out char character)
+    private static int ReadDigits(ReadOnlySpan<byte> text, int from, int count, out byte character)
     {
         character = default;
         var value = 0;
         for (var i = from; i < from + count; i++)
         {
             if (i == text.Length) return 0;
-            if (!char.IsAsciiHexDigit(text[i])) return 1;
-            value = (value << 4) | (char.IsAsciiDigit(text[i]) ? text[i] - '0' : (text[i] | ' ') - 'a' + 10);
+            if (!char.IsAsciiHexDigit((char)text[i])) return 1;
+            value = (value << 4) | (char.IsAsciiDigit((char)text[i]) ? text[i] - '0' : (text[i] | ' ') - 'a' + 10);
         }
 
-        character = (char)value;
+        character = ByteOf(value);
         return from + count;
     }
 
-    private static int ReadReference(ReadOnlySpan<char> text, out char character)
+    private static int ReadReference(ReadOnlySpan<byte> text, out byte character)
     {
         character = default;
-        var end = text[1..Math.Min(text.Length, MostDigits + 4)].IndexOf(';') + 1;
+        var end = text[1..Math.Min(text.Length, MostDigits + 4)].IndexOf((byte)';') + 1;
         if (end == 0) return text.Length < MostDigits + 4 && IsBeginning(text[1..]) ? 0 : 1;
         var body = text[1..end];
-        if (NamesBySpan.TryGetValue(body, out character)) return end + 1;
-        if (body is not ['#', .. var number]) return 1;
-        var isHexadecimal = number is ['x' or 'X', ..];
+        Span<char> name = stackalloc char[MostDigits + 4];
+        if (NamesBySpan.TryGetValue(name[..Encoding.Latin1.GetChars(body, name)], out var named))
+        {
+            character = (byte)named;
+            return end + 1;
+        }
+
+        if (body is not [(byte)'#', .. var number]) return 1;
+        var isHexadecimal = number is [(byte)'x' or (byte)'X', ..];
         if (!int.TryParse(isHexadecimal ? number[1..] : number, isHexadecimal ? NumberStyles.AllowHexSpecifier : NumberStyles.None, CultureInfo.InvariantCulture, out var value) || value is < 0 or > char.MaxValue) return 1;
-        character = (char)value;
+        character = ByteOf(value);
         return end + 1;
     }
 
-    private static bool IsBeginning(ReadOnlySpan<char> body)
+    // A secret is ASCII; whatever is not is one byte that is in none.
+    private static byte ByteOf(int character) => character < 0x80 ? (byte)character : (byte)0xff;
+
+    private static bool IsBeginning(ReadOnlySpan<byte> body)
     {
-        if (body is ['#', .. var number])
+        if (body is [(byte)'#', .. var number])
         {
-            return number is ['x' or 'X', .. var digits] ? !digits.ContainsAnyExcept(HexDigits) : !number.ContainsAnyExceptInRange('0', '9');
+            return number is [(byte)'x' or (byte)'X', .. var digits] ? !digits.ContainsAnyExcept(HexDigits) : !number.ContainsAnyExceptInRange((byte)'0', (byte)'9');
         }
 
         return body.Length <= MostLetters && !body.ContainsAnyExcept(Letters);

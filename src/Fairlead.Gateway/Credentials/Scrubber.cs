@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 
 namespace Fairlead.Gateway.Credentials;
@@ -39,7 +40,12 @@ internal sealed class Scrubber
     /// <summary>A text that is whole, with labels in place of secrets.</summary>
     public string Clean(string text)
     {
-        if (Look(text, readsEscapes: true, out _, out _) is not { Count: > 0 } sightings) return text;
+        if (text.Length < SecretForms.MinLength) return text;
+        var bytes = ArrayPool<byte>.Shared.Rent(text.Length);
+        // A byte for each character: what is not Latin-1 becomes a '?', which changes nothing for secrets in ASCII.
+        var sightings = Look(bytes.AsSpan(0, Encoding.Latin1.GetBytes(text, bytes)), readsEscapes: true, out _, out _);
+        ArrayPool<byte>.Shared.Return(bytes);
+        if (sightings.Count == 0) return text;
         var clean = new StringBuilder();
         var end = 0;
         foreach (var sighting in sightings)
@@ -52,11 +58,11 @@ internal sealed class Scrubber
     }
 
     /// <summary>The places where secrets stand, in order and apart from each other.</summary>
-    /// <param name="text">Bytes as Latin-1.</param>
+    /// <param name="text">What has come.</param>
     /// <param name="readsEscapes">True where there may be escapes.</param>
     /// <param name="beginning">From here on it may be the beginning of one; the text's length when it is not.</param>
     /// <param name="tellsLittle">True when that beginning tells so little that it may pass when nothing comes next.</param>
-    public IReadOnlyList<Sighting> Look(ReadOnlySpan<char> text, bool readsEscapes, out int beginning, out bool tellsLittle)
+    public IReadOnlyList<Sighting> Look(ReadOnlySpan<byte> text, bool readsEscapes, out int beginning, out bool tellsLittle)
     {
         List<Sighting>? all = null;
         tellsLittle = true;
@@ -82,7 +88,7 @@ internal sealed class Scrubber
 
     public override string ToString() => "***";
 
-    private int Look(ReadOnlySpan<char> text, ReadOnlySpan<char> whole, EscapedText? reading, EscapedText? before, ref List<Sighting>? all, ref bool tellsLittle)
+    private int Look(ReadOnlySpan<byte> text, ReadOnlySpan<byte> whole, EscapedText? reading, EscapedText? before, ref List<Sighting>? all, ref bool tellsLittle)
     {
         var beginning = whole.Length;
         foreach (var (credential, forms) in _secrets)

@@ -17,15 +17,15 @@ internal sealed class SecretForms
 
     private static readonly ConditionalWeakTable<Secret, SecretForms> Known = [];
 
-    private readonly string[] _forms;
-    private readonly SearchValues<string> _any;
-    private readonly SearchValues<char> _beginnings;
+    private readonly byte[][] _forms;
+    private readonly BytePatterns _any;
+    private readonly SearchValues<byte> _beginnings;
 
     private SecretForms(string value)
     {
         // The longest first: of two that begin at one place, all of it goes.
-        _forms = [.. FormsOf(value).Distinct().OrderByDescending(f => f.Length)];
-        _any = SearchValues.Create(_forms, StringComparison.Ordinal);
+        _forms = [.. FormsOf(value).Distinct().OrderByDescending(f => f.Length).Select(Encoding.Latin1.GetBytes)];
+        _any = new BytePatterns(_forms);
         _beginnings = SearchValues.Create([.. _forms.Select(f => f[0]).Distinct()]);
     }
 
@@ -37,32 +37,24 @@ internal sealed class SecretForms
         secret.Reveal().Length < MinLength ? null : Known.GetValue(secret, static s => new SecretForms(s.Reveal()));
 
     /// <summary>Finds the first occurrence at or behind a place.</summary>
-    /// <param name="text">Bytes as Latin-1.</param>
+    /// <param name="text">Where to look.</param>
     /// <param name="from">Where to begin.</param>
     /// <param name="start">Where it is.</param>
     /// <param name="end">Where what follows it begins.</param>
-    public bool TryFind(ReadOnlySpan<char> text, int from, out int start, out int end)
+    public bool TryFind(ReadOnlySpan<byte> text, int from, out int start, out int end)
     {
-        start = text[from..].IndexOfAny(_any) is >= 0 and var at ? from + at : -1;
-        end = start;
-        if (start < 0) return false;
-        foreach (var form in _forms)
-        {
-            if (!text[start..].StartsWith(form, StringComparison.Ordinal)) continue;
-            end = start + form.Length;
-            return true;
-        }
-
-        throw new InvalidOperationException("a form was found that is none");
+        var at = _any.IndexIn(text[from..], out var length);
+        (start, end) = (from + at, from + at + length);
+        return at >= 0;
     }
 
     /// <summary>Where the end of a text begins that may be the beginning of a form, so that what comes next decides.</summary>
-    /// <param name="text">Bytes as Latin-1.</param>
+    /// <param name="text">What has come.</param>
     /// <param name="tellsLittle">
     /// True when so little of the secret is in it that it may pass when nothing comes next: at most a quarter of a form, and at most eight characters.
     /// </param>
     /// <returns>The length of the text when no end of it is a beginning.</returns>
-    public int FindBeginning(ReadOnlySpan<char> text, out bool tellsLittle)
+    public int FindBeginning(ReadOnlySpan<byte> text, out bool tellsLittle)
     {
         tellsLittle = true;
         var first = text.Length;
@@ -73,7 +65,7 @@ internal sealed class SecretForms
             foreach (var form in _forms)
             {
                 var length = text.Length - at;
-                if (length >= form.Length || !form.AsSpan().StartsWith(text[at..], StringComparison.Ordinal)) continue;
+                if (length >= form.Length || !form.AsSpan().StartsWith(text[at..])) continue;
                 first = Math.Min(first, at);
                 tellsLittle &= length <= Math.Min(form.Length / 4, MostBeforeHeld);
             }
@@ -92,11 +84,11 @@ internal sealed class SecretForms
         // A form of a web page writes a blank so (WHATWG URL, application/x-www-form-urlencoded).
         if (value.Contains(' ', StringComparison.Ordinal)) yield return value.Replace(' ', '+');
         // One that looks escaped in part is read so, where it stands among escapes of another kind.
-        using (var once = EscapedText.Read(value))
+        using (var once = EscapedText.Read(Encoding.Latin1.GetBytes(value)))
         using (var twice = EscapedText.Read(once.Text))
         {
-            if (once.Text.Length >= MinLength) yield return once.Text.ToString();
-            if (twice.Text.Length >= MinLength) yield return twice.Text.ToString();
+            if (once.Text.Length >= MinLength) yield return Encoding.Latin1.GetString(once.Text);
+            if (twice.Text.Length >= MinLength) yield return Encoding.Latin1.GetString(twice.Text);
         }
 
         yield return string.Join('\0', value.ToCharArray());

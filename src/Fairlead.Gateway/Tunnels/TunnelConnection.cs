@@ -22,7 +22,7 @@ internal sealed class TunnelConnection
     private readonly TunnelStream _stream;
     private readonly ReadOnlyMemory<byte> _early;
     private readonly Pipe _input = new(new PipeOptions(
-        pool: LargeBlockPool.Instance, pauseWriterThreshold: MaxWaitingBytes, resumeWriterThreshold: MaxWaitingBytes / 2, writerScheduler: PipeScheduler.Inline, useSynchronizationContext: false));
+        pool: LargeBlockPool.Instance, pauseWriterThreshold: MaxWaitingBytes, resumeWriterThreshold: MaxWaitingBytes / 2, readerScheduler: PipeScheduler.Inline, writerScheduler: PipeScheduler.Inline, useSynchronizationContext: false));
     private readonly CancellationTokenSource _closed = new();
     private readonly CancellationTokenSource _stopReceiving = new();
     private readonly TaskCompletionSource<ConnectionAbortedException?> _finished = new(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -1,6 +1,7 @@
 using System.Net.Http.Headers;
 using Fairlead.Gateway.Credentials;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Primitives;
 
 namespace Fairlead.Gateway.Upstream;
 
@@ -54,7 +55,11 @@ internal static class ResponseHead
     // A label is no name.
     private static bool IsSecret(string name, Scrubber? scrubber) => scrubber is not null && scrubber.Clean(name) != name;
 
-    private static string[] Cleaned(HeaderStringValues values, Scrubber? scrubber) => scrubber is null ? [.. values] : [.. values.Select(scrubber.Clean)];
+    private static StringValues Cleaned(HeaderStringValues values, Scrubber? scrubber)
+    {
+        if (values.Count == 1) return scrubber?.Clean(values.ToString()) ?? values.ToString();
+        return scrubber is null ? values.ToArray() : values.Select(scrubber.Clean).ToArray();
+    }
 
     private static void CopyHeaders(HttpHeadersNonValidated from, HashSet<string>? nominated, IHeaderDictionary to, Scrubber? scrubber)
     {

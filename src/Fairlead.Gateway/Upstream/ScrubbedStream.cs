@@ -117,9 +117,23 @@ internal sealed class ScrubbedStream(Stream inner, Scrubber scrubber, bool keeps
             return;
         }
 
-        var bytes = await ReadInnerAsync(buffer.AsMemory(_heldLength), cancellationToken);
-        _isOver = bytes == 0;
-        Scrub(buffer, _heldLength + bytes);
+        var length = _heldLength;
+        do
+        {
+            try
+            {
+                var bytes = await ReadInnerAsync(buffer.AsMemory(length), cancellationToken);
+                _isOver = bytes == 0;
+                length += bytes;
+            }
+            catch (Exception e) when (length > _heldLength)
+            {
+                // What came before the break is told first.
+                _arrival = Task.FromException<int>(e);
+            }
+        }
+        while (!_isOver && length < buffer.Length && HasMore(cancellationToken));
+        Scrub(buffer, length);
     }
 
     /// <returns>False when the time is over before there is something to read.</returns>
@@ -142,6 +156,15 @@ internal sealed class ScrubbedStream(Stream inner, Scrubber scrubber, bool keeps
         return true;
     }
 
+    /// <returns>True when there is more to read already: a search of larger pieces costs less.</returns>
+    private bool HasMore(CancellationToken cancellationToken)
+    {
+        _arrival ??= ReadInnerAsync(Memory<byte>.Empty, cancellationToken);
+        if (!_arrival.IsCompletedSuccessfully) return false;
+        _arrival = null;
+        return true;
+    }
+
     private async Task<int> ReadInnerAsync(Memory<byte> buffer, CancellationToken cancellationToken)
     {
         try
@@ -157,7 +180,7 @@ internal sealed class ScrubbedStream(Stream inner, Scrubber scrubber, bool keeps
     private void Scrub(byte[] buffer, int length)
     {
         var passed = _passed;
-        var sightings = Look(buffer, length, out var beginning);
+        var sightings = scrubber.Look(buffer.AsSpan(0, length), ReadsEscapes, out var beginning, out _mayPass);
         // At the end nothing comes that could make it a secret; and nobody writes one as long as that.
         if (_isOver || length - beginning > scrubber.MostHeld) beginning = length;
         _heldLength = length - beginning;
@@ -168,15 +191,6 @@ internal sealed class ScrubbedStream(Stream inner, Scrubber scrubber, bool keeps
         if (sightings.Count == 0) Offer(buffer, passed, Math.Max(passed, beginning));
         else if (keepsLength) Mask(buffer, sightings, passed, beginning);
         else Replace(buffer, sightings, passed, beginning);
-    }
-
-    private IReadOnlyList<Sighting> Look(byte[] buffer, int length, out int beginning)
-    {
-        var text = ArrayPool<char>.Shared.Rent(Math.Max(1, length));
-        Encoding.Latin1.GetChars(buffer.AsSpan(0, length), text);
-        var sightings = scrubber.Look(text.AsSpan(0, length), ReadsEscapes, out beginning, out _mayPass);
-        ArrayPool<char>.Shared.Return(text);
-        return sightings;
     }
 
     private void Mask(byte[] buffer, IReadOnlyList<Sighting> sightings, int passed, int end)
