@@ -18,8 +18,6 @@ internal sealed class ConnectHandler(
     /// <summary>The peer has this long to read our last words, and to answer our close frame.</summary>
     public static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(5);
 
-    // A peer that may use its WebSocket again has this long to end its own data behind ours.
-    private static readonly TimeSpan EndTimeout = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan AbortTimeout = TimeSpan.FromSeconds(1);
 
     // What a workload still sends to whom TLS was passed through to, and who has left.
@@ -56,7 +54,7 @@ internal sealed class ConnectHandler(
     /// <param name="first">The first chunk of the CONNECT when that was read already.</param>
     /// <param name="lease">Who asks.</param>
     /// <param name="limit">Which limit of the session is in the way, or null.</param>
-    /// <returns>True when it ended in order and the WebSocket is still open; else that is closed, or to be closed.</returns>
+    /// <returns>True when it ended in order, so that the WebSocket may carry another one; else that is closed, or to be closed.</returns>
     public async Task<bool> ServeAsync(HttpContext context, TunnelEntry entry, TunnelStream stream, Chunk? first, SessionLease lease, string? limit)
     {
         // 1. Where to. 2. The second authentication. 3. May it be dialled at all.
@@ -99,7 +97,7 @@ internal sealed class ConnectHandler(
             // Cut with its session, which the caller records.
         }
 
-        if (isWhole && !lease.Revoked.IsCancellationRequested) await EndAsync(stream, limit => stream.DropToEndAsync(MaxDroppedBytes, limit).AsTask(), limit => stream.WaitForCloseAsync(limit).AsTask());
+        if (isWhole && !lease.Revoked.IsCancellationRequested) await EndAsync(stream, record.Outcome == Outcome.Completed, limit => stream.CarriesReuse ? stream.DropToEndAsync(MaxDroppedBytes, limit).AsTask() : stream.WaitForCloseAsync(limit).AsTask());
         else await CutAsync(context, stream, limit => stream.WaitForCloseAsync(limit).AsTask());
     }
 
@@ -114,7 +112,7 @@ internal sealed class ConnectHandler(
         if (gaveUp is null)
         {
             // All that the inner server wrote is on its way: say so, and let the peer say the same.
-            await EndAsync(stream, limit => receiving.WaitAsync(limit), limit => receiving.WaitAsync(limit));
+            await EndAsync(stream, Classify(tunnel, gaveUp, broke: null).Outcome == Outcome.Completed, limit => receiving.WaitAsync(limit));
         }
         else
         {
@@ -127,37 +125,19 @@ internal sealed class ConnectHandler(
         (record.Outcome, record.Detail) = Classify(tunnel, gaveUp, broke);
     }
 
-    private async Task EndAsync(TunnelStream stream, Func<CancellationToken, Task> peerEnded, Func<CancellationToken, Task> peerClosed)
+    private async Task EndAsync(TunnelStream stream, bool mayGoOn, Func<CancellationToken, Task> peerEnded)
     {
+        using var limit = new CancellationTokenSource(CloseTimeout, time);
         try
         {
-            // The end of both directions, after which there may be another tunnel; else a close frame.
-            if (stream.CarriesReuse && await TryEndAsync(stream, peerEnded)) return;
-            using var limit = new CancellationTokenSource(CloseTimeout, time);
-            await stream.CloseAsync(CloseCode.Normal, "", limit.Token);
-            await peerClosed(limit.Token);
+            if (mayGoOn && stream.CarriesReuse) await stream.EndTunnelAsync(limit.Token);
+            else await stream.CloseAsync(CloseCode.Normal, "", limit.Token);
+            await peerEnded(limit.Token);
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)
         {
             // The peer left without waiting for the end, or does not answer it; everything it could want was sent.
         }
-    }
-
-    private async Task<bool> TryEndAsync(TunnelStream stream, Func<CancellationToken, Task> peerEnded)
-    {
-        using var sending = new CancellationTokenSource(CloseTimeout, time);
-        await stream.EndWriteAsync(sending.Token);
-        using var waiting = new CancellationTokenSource(EndTimeout, time);
-        try
-        {
-            await peerEnded(waiting.Token);
-        }
-        catch (OperationCanceledException) when (waiting.IsCancellationRequested)
-        {
-            // A tool that keeps its side open, or goes on sending to nobody.
-        }
-
-        return stream.IsWhole;
     }
 
     private async Task CutAsync(HttpContext context, TunnelStream stream, Func<CancellationToken, Task> peerEnded)

@@ -65,8 +65,8 @@ internal sealed class TunnelEndpoint(SessionRegistry sessions, ConnectHandler co
                 else isWhole = await ServeNextAsync(context, stream, first, lease);
             }
 
-            // A tunnel that was none, in order: no TLS, say.
-            if (stream?.IsWhole == true) await CloseAsync(stream);
+            // The relay does not answer, or closed nothing itself.
+            if (stream?.IsReusable == true) await CloseAsync(stream);
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)
         {

@@ -26,7 +26,7 @@ public readonly struct Chunk
     /// <summary>The chunk after which its sender sends no more data: <c>a0 06 01</c>. Sent only to a peer that knows it.</summary>
     public static ReadOnlySpan<byte> EndOfDataMessage => [0xa0, 0x06, 0x01];
 
-    /// <summary>The chunk after which its sender's next one belongs to another tunnel: <c>b0 06 01</c>. Sent only to a peer that knows it.</summary>
+    /// <summary>The chunk by which its sender is done with a tunnel, and behind which the next one begins: <c>b0 06 01</c>. Sent only to a peer that knows it.</summary>
     public static ReadOnlySpan<byte> NextMessage => [0xb0, 0x06, 0x01];
 
     /// <summary>Most bytes that <see cref="WriteHeader"/> writes.</summary>
@@ -47,7 +47,7 @@ public readonly struct Chunk
     /// <summary>True when the sender sends no more data; the other direction goes on.</summary>
     public bool EndOfData { get; private init; }
 
-    /// <summary>True when the tunnel is over for the sender, whose next chunk belongs to another one.</summary>
+    /// <summary>True when the sender neither sends nor reads any more of the tunnel, and its next chunk belongs to another one.</summary>
     public bool Next { get; private init; }
 
     /// <summary>A <see cref="Fairlead.Wire.Notice"/>, not checked; empty when there is none, or one larger than <see cref="Protocol.MaxNoticeBytes"/>. Valid until the next chunk is read.</summary>

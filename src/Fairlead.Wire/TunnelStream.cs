@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Diagnostics;
 using System.Runtime.ExceptionServices;
 using System.Text;
 
@@ -25,6 +26,7 @@ public sealed class TunnelStream : Stream
 
     private ReadOnlyMemory<byte> _unread;
     private bool _inputEnded;
+    private bool _saidNext;
     private bool _peerSaidNext;
     private Exception? _readFailure;
     private Task _notice = Task.CompletedTask;
@@ -54,10 +56,13 @@ public sealed class TunnelStream : Stream
     public bool CarriesReuse { get; init; }
 
     /// <summary>
-    /// True when this end has ended its data in order, and neither a close nor a break is known of: the WebSocket may carry another tunnel. What the peer still
-    /// sends of this one is not looked at.
+    /// True when this end has ended its data in order, or the peer is done with the tunnel, and neither a close nor a break is known of: the WebSocket may carry
+    /// another tunnel. What the peer still sends of this one is not looked at.
     /// </summary>
-    public bool IsReusable => CarriesReuse && _peerKnowsEndOfData && _dataEnded && !IsClosedByPeer && !_isHandedOver && !_writer.IsClosed && _readFailure is null && _unread.IsEmpty;
+    public bool IsReusable => CarriesReuse && _peerKnowsEndOfData && (_dataEnded || _peerSaidNext) && !IsClosedByPeer && !_isHandedOver && !_writer.IsClosed && _readFailure is null && _unread.IsEmpty;
+
+    /// <summary>True once the peer neither sends nor reads any more of this tunnel: it closed, or said that what follows is another one's.</summary>
+    public bool IsPeerDone => IsClosedByPeer || _peerSaidNext;
 
     /// <summary>True when both directions were ended in order, and neither a close nor a break is known of.</summary>
     public bool IsWhole => _inputEnded && IsReusable;
@@ -131,7 +136,7 @@ public sealed class TunnelStream : Stream
 
                 if (!_frames.TryTakeMessage(frame, payload, out var message)) continue;
                 var chunk = Chunk.Parse(message);
-                if (chunk.Next && CarriesReuse) throw new ProtocolException("expected the end of a tunnel's data before the next tunnel");
+                if (chunk.Next && CarriesReuse) TakeNext(chunk);
                 if (chunk.EndOfData) _inputEnded = true;
                 TakeNotice(chunk);
                 if (chunk.Data.IsEmpty && !chunk.IsConnect) continue; // a keepalive, or the bare end of data
@@ -150,7 +155,7 @@ public sealed class TunnelStream : Stream
     }
 
     /// <summary>
-    /// Waits until the peer's close frame came. Pings are answered meanwhile, and data that was under way is dropped. Who still writes learns so that nobody
+    /// Waits until the peer is done: until its close frame, or its word that the tunnel is over. Pings are answered meanwhile, and data that was under way is dropped. Who still writes learns so that nobody
     /// reads any more; who has sent its own close frame, that all it sent has arrived.
     /// </summary>
     /// <param name="cancellationToken">Cancels the wait.</param>
@@ -158,7 +163,7 @@ public sealed class TunnelStream : Stream
     /// <exception cref="ProtocolException">The peer sent data after the end that it had announced.</exception>
     public async ValueTask WaitForCloseAsync(CancellationToken cancellationToken)
     {
-        while (!IsClosedByPeer) await ReadBesideDataAsync(cancellationToken).ConfigureAwait(false);
+        while (!IsPeerDone) await ReadBesideDataAsync(cancellationToken).ConfigureAwait(false);
         _frames.ReturnBuffers();
     }
 
@@ -180,8 +185,8 @@ public sealed class TunnelStream : Stream
     }
 
     /// <summary>
-    /// Agrees with the peer that this tunnel is over and its WebSocket carries another one. The relay asks, the gateway answers; in each direction what follows
-    /// belongs to the next tunnel. This stream can do nothing to the WebSocket any more then: whoever still holds it touches no other tunnel.
+    /// Agrees with the peer that this tunnel is over and its WebSocket carries another one. The gateway says so first (<see cref="EndTunnelAsync"/>), the relay answers; in
+    /// each direction what follows belongs to the next tunnel. This stream can do nothing to the WebSocket any more then: whoever still holds it touches no other tunnel.
     /// </summary>
     /// <param name="cancellationToken">Cancels it, after which the WebSocket can only be closed.</param>
     /// <returns>The stream of the next tunnel, as after the upgrade; null when there is none: the peer closed, or this tunnel did not end in order.</returns>
@@ -189,9 +194,9 @@ public sealed class TunnelStream : Stream
     /// <exception cref="ProtocolException">The peer sent what may not come then, data above all.</exception>
     public async ValueTask<TunnelStream?> NextAsync(CancellationToken cancellationToken)
     {
-        if (!IsReusable || !await DropToEndAsync(MaxDroppedBytes, cancellationToken).ConfigureAwait(false) || !IsWhole) return null;
-        if (_end == TunnelEnd.Relay) await SendAsync(FrameKind.Binary, Chunk.NextMessage.ToArray(), isData: false, cancellationToken).ConfigureAwait(false);
-        while (!_peerSaidNext && !IsClosedByPeer) await ReadBesideDataAsync(cancellationToken).ConfigureAwait(false);
+        if (!IsReusable || (_end == TunnelEnd.Gateway && !_saidNext)) return null;
+        if (!await DropToEndAsync(MaxDroppedBytes, cancellationToken).ConfigureAwait(false)) return null;
+        while (!IsPeerDone) await ReadBesideDataAsync(cancellationToken).ConfigureAwait(false);
         if (!IsWhole) return null;
         await HandOverAsync(cancellationToken).ConfigureAwait(false);
         _frames.ReturnBuffers();
@@ -219,6 +224,19 @@ public sealed class TunnelStream : Stream
         _dataEnded = true;
         if (_peerKnowsEndOfData) await SendAsync(FrameKind.Binary, Chunk.EndOfDataMessage.ToArray(), isData: false, cancellationToken).ConfigureAwait(false);
         else await CloseAsync(CloseCode.Normal, "", cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// Says that the tunnel is over for the gateway, as a close frame of code 1000 does: it sends no more data, and drops what still comes. The WebSocket stays open
+    /// where the relay answers; see <see cref="NextAsync"/>.
+    /// </summary>
+    /// <param name="cancellationToken">Cancels the write, which breaks the WebSocket.</param>
+    public async ValueTask EndTunnelAsync(CancellationToken cancellationToken)
+    {
+        Debug.Assert(CarriesReuse && _end == TunnelEnd.Gateway);
+        if (_saidNext) return;
+        _dataEnded = _saidNext = true;
+        await SendAsync(FrameKind.Binary, Chunk.NextMessage.ToArray(), isData: false, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Sends the close frame, once; calls after the first do nothing. Nothing can be written afterwards.</summary>
@@ -319,7 +337,7 @@ public sealed class TunnelStream : Stream
         await _writer.TakeTurnAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            if (_end == TunnelEnd.Gateway) await _writer.SendAsync(FrameKind.Binary, Chunk.NextMessage.ToArray(), isData: false, isSecret: false, cancellationToken).ConfigureAwait(false);
+            if (_end == TunnelEnd.Relay) await _writer.SendAsync(FrameKind.Binary, Chunk.NextMessage.ToArray(), isData: false, isSecret: false, cancellationToken).ConfigureAwait(false);
             _isHandedOver = true;
         }
         finally
@@ -349,15 +367,18 @@ public sealed class TunnelStream : Stream
     private void TakeBesideData(Chunk chunk)
     {
         if (_inputEnded && (!chunk.Data.IsEmpty || chunk.IsConnect)) throw new ProtocolException("expected no data after the end of data");
-        if (chunk.Next && CarriesReuse)
-        {
-            // The relay asks once both directions have ended, and the gateway answers.
-            if (!_inputEnded || !_dataEnded || _peerSaidNext) throw new ProtocolException("expected the end of both directions before the next tunnel");
-            _peerSaidNext = true;
-        }
-
+        if (chunk.Next && CarriesReuse) TakeNext(chunk);
         if (chunk.EndOfData) _inputEnded = true;
         TakeNotice(chunk);
+    }
+
+    private void TakeNext(Chunk chunk)
+    {
+        if (!chunk.Data.IsEmpty || chunk.IsConnect) throw new ProtocolException("expected no data with the end of a tunnel");
+        // Before the gateway is done, and before there was a tunnel at all, it cannot be over.
+        if (_end == TunnelEnd.Gateway && !_saidNext) throw new ProtocolException("expected the relay to end a tunnel behind the gateway");
+        if (_end == TunnelEnd.Relay && BytesRead == 0) throw new ProtocolException("expected an answer before the end of the tunnel");
+        _inputEnded = _peerSaidNext = true;
     }
 
     private void TakeNotice(Chunk chunk)

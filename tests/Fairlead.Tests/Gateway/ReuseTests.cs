@@ -127,8 +127,9 @@ public sealed class ReuseTests : IAsyncLifetime
         await waiting[1].AskAgainAsync(edge);
         waiting.Add(await Workload.UpgradeAsync(edge, reuse: true));
         Assert.Equal(200, (await waiting[1].GetAsync()).Status);
-        Assert.Null(await waiting[1].NextAsync());
-        Assert.True(waiting[1].Tunnel.IsClosedByPeer);
+        var closed = (await waiting[1].NextAsync())!;
+        Assert.Null(await closed.Tunnel.ReadChunkAsync(Limits.Token));
+        Assert.True(closed.Tunnel.IsClosedByPeer);
 
         // One that left its place may have it again.
         waiting[2] = await waiting[2].AskAgainAsync(edge);
@@ -166,6 +167,25 @@ public sealed class ReuseTests : IAsyncLifetime
 
         await workload.DisposeAsync();
         Assert.Equal(6, Tunnels(await edge.StopAsync()).Count(t => Text(t, "outcome") == "completed"));
+    }
+
+    [Fact]
+    public async Task A_tunnel_that_the_server_ends_is_over_whatever_the_tool_still_does()
+    {
+        await using var edge = await Edge.StartAsync(_origin, _ca);
+        var workload = await (await Workload.UpgradeAsync(edge, reuse: true)).AskAgainAsync(edge);
+        Assert.Equal(200, (await workload.GetAsync(headers: "Connection: close\r\n")).Status);
+        while (await workload.Tunnel.ReadChunkAsync(Limits.Token) is not null) { }
+        Assert.True(workload.Tunnel.IsPeerDone);
+        await workload.Tunnel.WriteAsync("nobody reads this"u8.ToArray(), Limits.Token);
+
+        // Without an end of the data: the tool was reset, say.
+        var next = new Workload((await workload.Tunnel.NextAsync(Limits.Token))!);
+
+        await next.AskAgainAsync(edge);
+        Assert.Equal(200, (await next.GetAsync()).Status);
+        Assert.NotNull(await next.NextAsync());
+        Assert.Equal(["completed", "completed"], Tunnels(await edge.StopAsync()).Select(t => Text(t, "outcome")));
     }
 
     [Fact]

@@ -15,7 +15,7 @@ internal sealed class Workload : IAsyncDisposable
     private LentStream? _lent;
     private HttpClient? _client;
 
-    private Workload(TunnelStream tunnel)
+    public Workload(TunnelStream tunnel)
     {
         Tunnel = tunnel;
         Tunnel.NoticeReceived = Notices.Enqueue;

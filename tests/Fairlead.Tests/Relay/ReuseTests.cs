@@ -33,8 +33,8 @@ public sealed class ReuseTests : IAsyncLifetime
         for (var i = 0; i < 3; i++)
         {
             await EndAsync(tool, tunnel);
-            Assert.True((await tunnel.ReadChunkAsync())!.Next);
             await tunnel.SendAsync(new UpstreamProxyChunk { Next = true });
+            Assert.True((await tunnel.ReadChunkAsync())!.Next);
             await ReadyAsync(relay, 2);
             tool.Dispose();
             tool = await relay.ConnectAsync();
@@ -198,14 +198,39 @@ public sealed class ReuseTests : IAsyncLifetime
         tool.Dispose();
         Assert.True((await tunnel.ReadChunkAsync())!.EndOfData);
         for (var i = 0; i < 5; i++) await tunnel.SendAsync("bye");
-        await tunnel.SendAsync(new UpstreamProxyChunk { EndOfData = true });
+        await tunnel.SendAsync(new UpstreamProxyChunk { Next = true });
 
         Assert.True((await tunnel.ReadChunkAsync())!.Next);
-        await tunnel.SendAsync(new UpstreamProxyChunk { Next = true });
         await ReadyAsync(relay, 2);
         using var second = await relay.ConnectAsync();
         await second.SendAsync(Connect);
         await AnswerAsync(second, tunnel);
+    }
+
+    [Theory(Timeout = Limits.TestMilliseconds)]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_gateway_that_is_done_first_need_not_wait_for_the_tool_and_whatever_that_does_cuts_nothing(bool resets)
+    {
+        await using var relay = await RelayUnderTest.StartAsync(_gateway);
+        var (tool, tunnel) = await OpenAsync(relay);
+        await _gateway.AcceptAsync();
+        await ReadyAsync(relay, 1);
+
+        await tunnel.SendAsync("answer");
+        Assert.Equal("answer", await tool.ReadAsync(6));
+        await tunnel.SendAsync(new UpstreamProxyChunk { Next = true });
+        Assert.Equal("", await tool.ReadToEndAsync());
+        if (resets) tool.Reset();
+
+        var last = await tunnel.ReadChunkAsync();
+        if (!last!.Next) last = await tunnel.ReadChunkAsync();
+        Assert.True(last!.Next);
+        await ReadyAsync(relay, 2);
+        using var second = await relay.ConnectAsync();
+        await second.SendAsync(Connect);
+        await AnswerAsync(second, tunnel);
+        tool.Dispose();
     }
 
     [Fact(Timeout = Limits.TestMilliseconds)]
@@ -218,7 +243,6 @@ public sealed class ReuseTests : IAsyncLifetime
         await ReadyAsync(relay, 1);
 
         await EndAsync(tool, tunnel);
-        Assert.True((await tunnel.ReadChunkAsync())!.Next);
         var close = tunnel.ReadChunkAsync();
         while (!close.IsCompleted)
         {
@@ -265,8 +289,8 @@ public sealed class ReuseTests : IAsyncLifetime
         var ready = await _gateway.AcceptAsync();
         await ReadyAsync(relay, 1);
         await EndAsync(tool, tunnel);
-        await tunnel.ReadChunkAsync();
         await tunnel.SendAsync(new UpstreamProxyChunk { Next = true });
+        Assert.True((await tunnel.ReadChunkAsync())!.Next);
         await ReadyAsync(relay, 2);
 
         ready.Abort();
@@ -342,8 +366,8 @@ public sealed class ReuseTests : IAsyncLifetime
         await ReadyAsync(relay, 1);
 
         await EndAsync(tool, tunnel);
-        Assert.True((await tunnel.ReadChunkAsync())!.Next);
         await tunnel.SendAsync(new UpstreamProxyChunk { Next = true });
+        Assert.True((await tunnel.ReadChunkAsync())!.Next);
         await ReadyAsync(relay, 2);
         using var second = await relay.ConnectAsync();
         await second.SendAsync(Connect);

@@ -190,7 +190,8 @@ public sealed class FuzzTests
             {
                 tunnel = next;
                 while (await tunnel.ReadChunkAsync(Limits.Token) is { } chunk) read += chunk.Data.Length;
-                await tunnel.EndWriteAsync(Limits.Token);
+                if (end == TunnelEnd.Gateway) await tunnel.EndTunnelAsync(Limits.Token);
+                else await tunnel.EndWriteAsync(Limits.Token);
             }
         }
         catch (IOException e) when (e is ProtocolException or TunnelAbortedException)

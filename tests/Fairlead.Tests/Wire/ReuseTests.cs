@@ -20,7 +20,7 @@ public sealed class ReuseTests
             await relay.EndWriteAsync(Limits.Token);
             Assert.Equal($"question {i}", await ReadToEndAsync(gateway));
             await gateway.WriteAsync(Encoding.ASCII.GetBytes($"answer {i}!"), Limits.Token);
-            await gateway.EndWriteAsync(Limits.Token);
+            await gateway.EndTunnelAsync(Limits.Token);
             Assert.Equal($"answer {i}!", await ReadToEndAsync(relay));
             Assert.Equal((9, 10), (relay.BytesRead, relay.BytesWritten));
 
@@ -63,7 +63,7 @@ public sealed class ReuseTests
         static async Task<int> SendAsync(TunnelStream stream, int seed, byte number)
         {
             var random = new Random(seed);
-            var bytes = random.Next(200_000);
+            var bytes = random.Next(1, 200_000);
             for (var left = bytes; left > 0;)
             {
                 var piece = Math.Min(left, random.Next(1, 70_000));
@@ -131,8 +131,7 @@ public sealed class ReuseTests
         { "data behind the end", [.. EndOfData, .. Masked([0x0a, 1, (byte)'x']), .. Next] },
         { "data with the next tunnel", [.. EndOfData, .. Masked([0xb0, 6, 1, 0x0a, 1, (byte)'x'])] },
         { "a CONNECT behind the end", [.. EndOfData, .. Masked([0x10, 1]), .. Next] },
-        { "the next tunnel before the end", Next },
-        { "the next tunnel with the end", Masked([0xa0, 6, 1, 0xb0, 6, 1]) },
+        { "a CONNECT with the next tunnel", Masked([0xb0, 6, 1, 0x10, 1]) },
         { "text", [.. EndOfData, .. RawFrame.Of(RawFrame.Text, "x"u8, Key)] },
         { "no protobuf", [.. EndOfData, .. Masked([0xff])] },
     };
@@ -144,7 +143,7 @@ public sealed class ReuseTests
         _ = what;
         var transport = new ScriptedTransport().Give(frames);
         await using var tunnel = Gateway(transport);
-        await tunnel.EndWriteAsync(Limits.Token);
+        await tunnel.EndTunnelAsync(Limits.Token);
 
         await Assert.ThrowsAsync<ProtocolException>(() => tunnel.NextAsync(Limits.Token).AsTask());
 
@@ -153,32 +152,67 @@ public sealed class ReuseTests
     }
 
     [Fact]
+    public async Task A_tunnel_is_not_over_before_the_gateway_says_so_nor_before_it_was_answered()
+    {
+        await using var serving = Gateway(new ScriptedTransport().Give(Next));
+        await using var ended = Gateway(new ScriptedTransport().Give(EndOfData, Next));
+        await ended.EndWriteAsync(Limits.Token);
+        await using var unanswered = Relay(new ScriptedTransport().Give(RawFrame.Of(RawFrame.Binary, [0xb0, 6, 1])));
+
+        await Assert.ThrowsAsync<ProtocolException>(() => serving.ReadChunkAsync(Limits.Token).AsTask());
+        Assert.Null(await ended.ReadChunkAsync(Limits.Token));
+        await Assert.ThrowsAsync<ProtocolException>(() => ended.WaitForCloseAsync(Limits.Token).AsTask());
+        await Assert.ThrowsAsync<ProtocolException>(() => unanswered.ReadChunkAsync(Limits.Token).AsTask());
+
+        Assert.False(serving.IsReusable || ended.IsReusable || unanswered.IsReusable);
+    }
+
+    [Fact]
+    public async Task What_a_relay_was_still_sending_when_the_gateway_was_done_reaches_no_other_tunnel()
+    {
+        var (relay, gateway) = await OpenAsync();
+        await gateway.WriteAsync("answer"u8.ToArray(), Limits.Token);
+        await gateway.EndTunnelAsync(Limits.Token);
+        await relay.WriteAsync("too late"u8.ToArray(), Limits.Token);
+        Assert.Equal("answer", await ReadToEndAsync(relay));
+        Assert.True(relay.IsPeerDone);
+
+        var (next, other) = await HandOverAsync(relay, gateway);
+        await next.WriteAsync("new"u8.ToArray(), Limits.Token);
+
+        Assert.Equal("new"u8.ToArray(), (await other.ReadChunkAsync(Limits.Token))!.Value.Data.ToArray());
+        Assert.Equal((8, 3), (gateway.BytesRead, other.BytesRead));
+        await next.DisposeAsync();
+        await other.DisposeAsync();
+    }
+
+    [Fact]
     public async Task A_tunnel_that_was_cut_gives_its_WebSocket_to_no_other()
     {
         await using var closed = Gateway(new ScriptedTransport().Give(EndOfData, RawFrame.CloseOf(1000, key: Key)));
-        await closed.EndWriteAsync(Limits.Token);
+        await closed.EndTunnelAsync(Limits.Token);
         Assert.Null(await closed.NextAsync(Limits.Token));
 
         await using var aborted = Gateway(new ScriptedTransport().Give(EndOfData, RawFrame.CloseOf(1011, key: Key)));
-        await aborted.EndWriteAsync(Limits.Token);
+        await aborted.EndTunnelAsync(Limits.Token);
         await Assert.ThrowsAsync<TunnelAbortedException>(() => aborted.NextAsync(Limits.Token).AsTask());
 
         await using var ended = Gateway(new ScriptedTransport().Give(EndOfData).End());
-        await ended.EndWriteAsync(Limits.Token);
+        await ended.EndTunnelAsync(Limits.Token);
         await Assert.ThrowsAsync<TunnelAbortedException>(() => ended.NextAsync(Limits.Token).AsTask());
 
         await using var open = Gateway(new ScriptedTransport().Give(EndOfData, Next));
         Assert.Null(await open.NextAsync(Limits.Token));
 
         await using var closing = Gateway(new ScriptedTransport().Give(EndOfData, Next));
-        await closing.EndWriteAsync(Limits.Token);
+        await closing.EndTunnelAsync(Limits.Token);
         await closing.CloseAsync(CloseCode.Normal, "", Limits.Token);
         Assert.Null(await closing.NextAsync(Limits.Token));
 
         var breaking = new ScriptedTransport().Give(EndOfData, Next);
         await using var broken = Gateway(breaking);
         breaking.WriteFailure = new IOException("broken");
-        await Assert.ThrowsAsync<TunnelAbortedException>(() => broken.EndWriteAsync(Limits.Token).AsTask());
+        await Assert.ThrowsAsync<TunnelAbortedException>(() => broken.EndTunnelAsync(Limits.Token).AsTask());
         Assert.Null(await broken.NextAsync(Limits.Token));
     }
 
@@ -219,23 +253,23 @@ public sealed class ReuseTests
     }
 
     [Fact]
-    public async Task The_relay_asks_and_the_gateway_answers()
+    public async Task The_gateway_says_it_first_and_the_relay_answers()
     {
-        var (relay, gateway) = (new ScriptedTransport().Give(RawFrame.Of(RawFrame.Binary, [0xa0, 6, 1])), new ScriptedTransport().Give(EndOfData));
-        await using var asking = Relay(relay);
-        await using var answering = Gateway(gateway);
-        await asking.EndWriteAsync(Limits.Token);
+        var (relay, gateway) = (new ScriptedTransport().Give(RawFrame.Of(RawFrame.Binary, [0x0a, 1, (byte)'x'])), new ScriptedTransport().Give(EndOfData));
+        await using var answering = Relay(relay);
+        await using var asking = Gateway(gateway);
         await answering.EndWriteAsync(Limits.Token);
-        var (asked, answered) = (asking.NextAsync(Limits.Token).AsTask(), answering.NextAsync(Limits.Token).AsTask());
+        var answered = answering.NextAsync(Limits.Token).AsTask();
         await RawFrame.ReadAsync(relay.Sent);
-        await RawFrame.ReadAsync(gateway.Sent);
 
-        Assert.Equal([0xb0, 6, 1], (await RawFrame.ReadAsync(relay.Sent)).Payload);
-        Assert.False(asked.IsCompleted || answered.IsCompleted);
-        gateway.Give(Next);
+        await asking.EndTunnelAsync(Limits.Token);
+        var asked = asking.NextAsync(Limits.Token).AsTask();
         Assert.Equal([0xb0, 6, 1], (await RawFrame.ReadAsync(gateway.Sent)).Payload);
-        await using var one = await answered;
+        Assert.False(asked.IsCompleted || answered.IsCompleted);
         relay.Give(RawFrame.Of(RawFrame.Binary, [0xb0, 6, 1]));
+        Assert.Equal([0xb0, 6, 1], (await RawFrame.ReadAsync(relay.Sent)).Payload);
+        await using var one = await answered;
+        gateway.Give(Next);
         await using var other = await asked;
 
         Assert.True(one is not null && other is not null);
@@ -258,8 +292,9 @@ public sealed class ReuseTests
 
     private static async Task<(TunnelStream Relay, TunnelStream Gateway)> HandOverAsync(TunnelStream relay, TunnelStream gateway)
     {
-        var (asking, answering) = (relay.NextAsync(Limits.Token).AsTask(), gateway.NextAsync(Limits.Token).AsTask());
-        return ((await asking)!, (await answering)!);
+        await gateway.EndTunnelAsync(Limits.Token);
+        var (answering, asking) = (relay.NextAsync(Limits.Token).AsTask(), gateway.NextAsync(Limits.Token).AsTask());
+        return ((await answering)!, (await asking)!);
     }
 
     private static async Task<string> ReadToEndAsync(TunnelStream tunnel)
