@@ -36,6 +36,18 @@ public sealed partial class ScrubbedStreamTests
     });
 
     [Fact]
+    public async Task What_came_before_a_break_passes_before_the_break_is_told()
+    {
+        await using var stream = new ScrubbedStream(new Breaks("data: one\n\n"u8.ToArray()), ScrubberTests.ScrubberOf([], ("k", Key)), keepsLength: true);
+        var buffer = new byte[100];
+
+        var bytes = await stream.ReadAsync(buffer, Limits.Token);
+
+        Assert.Equal("data: one\n\n", Encoding.ASCII.GetString(buffer, 0, bytes));
+        await Assert.ThrowsAsync<IOException>(() => stream.ReadAsync(buffer, Limits.Token).AsTask());
+    }
+
+    [Fact]
     public Task What_holds_no_secret_passes_byte_for_byte() => Seeded.CheckAsync(500, async random =>
     {
         // Pieces of the secret, escapes and their beginnings, and any bytes.
@@ -176,5 +188,12 @@ public sealed partial class ScrubbedStreamTests
     {
         public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
             base.ReadAsync(buffer[..Math.Min(buffer.Length, random.Next(1, 30))], cancellationToken);
+    }
+
+    /// <summary>Gives some bytes, says that there are more, and breaks.</summary>
+    private sealed class Breaks(byte[] bytes) : MemoryStream(bytes)
+    {
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
+            buffer.IsEmpty ? ValueTask.FromResult(0) : Position < Length ? base.ReadAsync(buffer, cancellationToken) : throw new IOException("cut");
     }
 }
