@@ -29,6 +29,7 @@ internal sealed class GatewayApp : IAsyncDisposable
     private const long MaxAdminBodyBytes = 64 * 1024;
     private readonly WebApplication _outer;
     private readonly WebApplication _inner;
+    private readonly Parking _parking;
     private readonly AuditLog _audit;
     private readonly SinkSet _sinks;
     private readonly UpstreamClients _clients;
@@ -45,9 +46,9 @@ internal sealed class GatewayApp : IAsyncDisposable
     private WebApplication? _adminServer;
 
     private GatewayApp(
-        WebApplication outer, WebApplication inner, AuditLog audit, SinkSet sinks, UpstreamClients clients, CertificateAuthorities authorities, SessionRegistry sessions, GatewayMetrics metrics, Traces? traces, GatewayOptions options, ILogger logger)
+        WebApplication outer, WebApplication inner, Parking parking, AuditLog audit, SinkSet sinks, UpstreamClients clients, CertificateAuthorities authorities, SessionRegistry sessions, GatewayMetrics metrics, Traces? traces, GatewayOptions options, ILogger logger)
     {
-        (_outer, _inner, _audit, _sinks, _clients, _authorities, _sessions, _metrics, _traces, _started, _inForce, _logger) = (outer, inner, audit, sinks, clients, authorities, sessions, metrics, traces, options, options, logger);
+        (_outer, _inner, _parking, _audit, _sinks, _clients, _authorities, _sessions, _metrics, _traces, _started, _inForce, _logger) = (outer, inner, parking, audit, sinks, clients, authorities, sessions, metrics, traces, options, options, logger);
         GatewayGauges.AddTo(metrics, Health, audit, sessions, authorities, traces, () => Volatile.Read(ref _inForce));
         _watching = authorities.WatchAsync(_stopping.Token);
     }
@@ -100,11 +101,13 @@ internal sealed class GatewayApp : IAsyncDisposable
             if (sessions.Alive.All(l => l.Current.Id != id || l.Revoked.IsCancellationRequested)) authorities.Forget(id);
             appLogger.SessionEnded(id, why);
         };
-        var endpoint = new TunnelEndpoint(sessions, listener, dialer, new PassthroughTunnel(dialer, audit), audit, metrics, time, outer.Services.GetRequiredService<ILogger<TunnelEndpoint>>());
+        var parking = new Parking(time);
+        var connects = new ConnectHandler(new ConnectReader(dialer), listener, new PassthroughTunnel(dialer, audit), audit, metrics, time, outer.Services.GetRequiredService<ILogger<ConnectHandler>>());
+        var endpoint = new TunnelEndpoint(sessions, connects, parking, metrics, time);
         var caEndpoint = new CaEndpoint(authorities, sessions, logger);
         outer.Run(context => RouteAsync(context, options.Listen.PathPrefix, endpoint, caEndpoint));
 
-        var app = new GatewayApp(outer, inner, audit, sinks, clients, authorities, sessions, metrics, traces, options, outer.Services.GetRequiredService<ILogger<GatewayApp>>());
+        var app = new GatewayApp(outer, inner, parking, audit, sinks, clients, authorities, sessions, metrics, traces, options, outer.Services.GetRequiredService<ILogger<GatewayApp>>());
         try
         {
             sinks.Start(options.Audit.File, audit.ChainId, outer.Services.GetRequiredService<ILogger<SinkSet>>());
@@ -149,11 +152,14 @@ internal sealed class GatewayApp : IAsyncDisposable
     {
         if (_adminServer is not null) await _adminServer.DisposeAsync();
         _sessions.Dispose();
+        // What waits for a tunnel gets none any more, and nobody waits for it.
+        _parking.Close();
         // The inner server first: it lets open requests end, closes the others, and so ends their tunnels; a tunnel that comes meanwhile is refused.
         await _inner.StopAsync();
         await _outer.StopAsync();
         await _outer.DisposeAsync();
         await _inner.DisposeAsync();
+        _parking.Dispose();
         _clients.Dispose();
         _audit.Dispose();
         // Behind the audit's last line, which is theirs, too.

@@ -29,6 +29,7 @@ internal static class GatewayGauges
         AddSinks(metrics, audit.Sinks);
         metrics.Gauge("fairlead_sessions", "Sessions that are alive.", () => sessions.Alive.DistinctBy(l => l.Current.Id).Count());
         metrics.Gauge("fairlead_tunnels_open", "Tunnels that are open.", () => sessions.Alive.Select(l => l.RootUsage).Distinct().Sum(u => u.Tunnels));
+        metrics.Gauge("fairlead_websockets_parked", "WebSockets that wait for a tunnel to be asked for.", () => sessions.Alive.Select(l => l.RootUsage).Distinct().Sum(u => u.Parked));
         metrics.Gauge("fairlead_issuer_keys_available", "1 while an issuer's keys are there.", "issuer", () => sessions.Issuers.Select(i => (i.Name, i.Keys.Problem is null ? 1.0 : 0)));
         metrics.Gauge("fairlead_secret_available", "1 while the last fetch of a secret or token did not fail.", "secret", () => inForce().FetchedSecrets.DistinctBy(s => s.Name).Select(s => (s.Name, s.Problem is null ? 1.0 : 0)));
         metrics.Gauge("fairlead_ca_not_after_timestamp_seconds", "When the CA that signs now expires; none where each session has its own.", "fingerprint", () => authorities.Signing is { } root ? [(root.Fingerprint, root.NotAfter.ToUnixTimeSeconds())] : []);

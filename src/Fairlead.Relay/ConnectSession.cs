@@ -14,10 +14,10 @@ namespace Fairlead.Relay;
 /// STORY 2: one tool's connection, from its CONNECT to its end.
 /// <list type="number">
 /// <item>Whose is it? Then read the head; anything but a CONNECT is answered here.</item>
-/// <item>Open a tunnel to the gateway.</item>
-/// <item>Hand over: the head with the session's credentials, then the bytes that came behind the tool's head.</item>
+/// <item>Ask for a tunnel on a WebSocket that is ready; else open one to the gateway.</item>
+/// <item>Hand over: the head with the session's credentials where it was not sent yet, then the bytes that came behind the tool's head.</item>
 /// <item>Pump both ways at once.</item>
-/// <item>Close, so that a cut stream never looks whole.</item>
+/// <item>Close, so that a cut stream never looks whole, or keep the WebSocket for the next tunnel.</item>
 /// </list>
 /// </summary>
 /// <param name="opener">The way to the gateway.</param>
@@ -72,9 +72,11 @@ internal sealed class ConnectSession(
             return;
         }
 
-        // 2. The tunnel. Nothing is established yet, so a failure can be told in words.
+        // 2. The tunnel. Nothing is established yet, so a failure can be told in words. Of what the tool sent with its CONNECT nothing goes out before the gateway
+        // has answered on a WebSocket that was idle: should that be dead, the CONNECT is sent again on a new one, and nothing can be there twice.
         using var tracked = status.Track(request.Target);
-        var (tunnel, failure) = await opener.OpenAsync(token.Reveal(), stopping);
+        var answered = await opener.AskReadyAsync((stream, token) => SendHeadAsync(stream, request.Target, token), stopping);
+        var (tunnel, failure) = answered is { } ready ? (ready.Tunnel, null) : await opener.OpenAsync(token.Reveal(), stopping);
         if (tunnel is null)
         {
             tracked.Failed(failure!.Kind, $"{failure.Problem}.", Remedies.For(failure.Kind));
@@ -90,11 +92,16 @@ internal sealed class ConnectSession(
             try
             {
                 // 3. The hand-over.
-                await SendHeadAsync(tunnel, request.Target, stopping);
+                if (answered is null) await SendHeadAsync(tunnel, request.Target, stopping);
                 await tunnel.WriteAsync(early, stopping);
+                opener.Prepare();
 
                 // 4. The pump.
-                pump = new TunnelPump(tool, tunnel, idleLimit, time) { Refused = refusal => tracked.Failed(refusal.Kind, refusal.Message, Remedies.For(refusal.Kind)) };
+                pump = new TunnelPump(tool, tunnel, idleLimit, time)
+                {
+                    First = answered?.Answer,
+                    Refused = refusal => tracked.Failed(refusal.Kind, refusal.Message, Remedies.For(refusal.Kind)),
+                };
                 await pump.RunAsync(stopping);
             }
             catch (TunnelAbortedException e)
@@ -115,7 +122,7 @@ internal sealed class ConnectSession(
         else if (!pump.WasRefused && !pump.IsWhole && !pump.ToolLeft && !isStopping) tracked.Failed(NoticeKind.Gateway, $"the tunnel broke: {pump.Outcome}.", Remedies.For(NoticeKind.Gateway));
     }
 
-    private static async Task CloseAsync(Socket tool, TunnelStream tunnel, TunnelPump pump, CancellationToken stopping)
+    private async Task CloseAsync(Socket tool, TunnelStream tunnel, TunnelPump pump, CancellationToken stopping)
     {
         if (pump.BytesToTool == 0 && !pump.ToolLeft && !stopping.IsCancellationRequested)
         {
@@ -125,16 +132,22 @@ internal sealed class ConnectSession(
         else if (pump.IsWhole)
         {
             await LocalAnswer.CloseGentlyAsync(tool, stopping);
-            await pump.CloseTunnelAsync();
+            tool.Close();
+            await KeepOrCloseAsync(tunnel, pump, stopping);
         }
         else
         {
             // A reset, and no close frame of the normal kind: neither side may take what it got for the whole stream.
             tool.LingerState = new LingerOption(enable: true, seconds: 0);
             tool.Close();
-            if (pump.ToolLeft) await pump.CloseTunnelAsync();
+            if (pump.ToolLeft) await KeepOrCloseAsync(tunnel, pump, stopping);
             else await pump.AbortTunnelAsync();
         }
+    }
+
+    private async Task KeepOrCloseAsync(TunnelStream tunnel, TunnelPump pump, CancellationToken stopping)
+    {
+        if (!pump.MayBeKept || !await opener.TryKeepAsync(tunnel, stopping)) await pump.CloseTunnelAsync();
     }
 
     /// <summary>Collects the head. What is no CONNECT is answered here, and the result is null.</summary>

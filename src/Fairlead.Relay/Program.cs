@@ -24,6 +24,7 @@ internal static class Program
     private static readonly Option<string?> OpenTimeout = Text("--open-timeout", "SECONDS", "How long a tunnel may take to open; a gateway that is away is tried again until then. Default 10. [FAIRLEAD_OPEN_TIMEOUT]");
     private static readonly Option<string?> IdleTimeout = Text("--idle-timeout", "SECONDS", "How long a tunnel may carry no byte before it is cut. Default 3600. [FAIRLEAD_IDLE_TIMEOUT]");
     private static readonly Option<string?> OnlyUid = Text("--only-uid", "UID[,UID]", "Only these users' connections are served; others are answered 403. [FAIRLEAD_ONLY_UID]");
+    private static readonly Option<bool> NoReuse = new("--no-reuse") { Description = "Open a WebSocket to the gateway for each tunnel, and close it with the tunnel. [FAIRLEAD_NO_REUSE=1]" };
     private static readonly Option<bool> OnlyDescendants = new("--only-descendants") { Description = "Only connections of what the command started are served; others are answered 403. [FAIRLEAD_ONLY_DESCENDANTS=1]" };
     private static readonly Option<bool> Verbose = new("--verbose") { Description = "One line on stderr for each tunnel." };
     private static readonly Option<string?> Local = Text("--local", "FILE", "Start a fairlead-gateway with this configuration for the command alone. Nothing is started when that fails.");
@@ -62,7 +63,7 @@ internal static class Program
 
     private static RootCommand Describe(Dictionary<string, string> environment)
     {
-        Option[] shared = [Gateway, GatewayCa, SessionId, TokenFile, CaBundle, Port, NoProxyAdd, NoProxySet, GitHttps, Fail, StateDirectory, SystemTrust, BrowserTrust, MaxTunnels, OnlyUid, OpenTimeout, IdleTimeout, Verbose];
+        Option[] shared = [Gateway, GatewayCa, SessionId, TokenFile, CaBundle, Port, NoProxyAdd, NoProxySet, GitHttps, Fail, StateDirectory, SystemTrust, BrowserTrust, MaxTunnels, OnlyUid, OpenTimeout, IdleTimeout, NoReuse, Verbose];
 
         var run = new Command("run", "Runs one command with the proxy: starts a relay, gives the command its environment, and ends with the command's exit code.") { CommandLine, Local, Session, OnlyDescendants };
         run.SetAction((parsed, cancellationToken) =>
@@ -153,6 +154,7 @@ internal static class Program
         StateDirectory = parsed.GetValue(StateDirectory),
         SystemTrust = parsed.GetValue(SystemTrust),
         BrowserTrust = parsed.GetValue(BrowserTrust),
+        NoReuse = parsed.GetValue(NoReuse),
         MaxTunnels = parsed.GetValue(MaxTunnels),
         OpenTimeout = parsed.GetValue(OpenTimeout),
         IdleTimeout = parsed.GetValue(IdleTimeout),

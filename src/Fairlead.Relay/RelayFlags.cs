@@ -31,6 +31,8 @@ internal sealed record RelayFlags
 
     public string? IdleTimeout { get; init; }
 
+    public bool NoReuse { get; init; }
+
     public bool SystemTrust { get; init; }
 
     public bool BrowserTrust { get; init; }

@@ -60,6 +60,9 @@ internal sealed record RelayOptions
     /// <summary>How long a tunnel may carry no byte before it is cut; keepalives do not count. Default 1 h.</summary>
     public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromHours(1);
 
+    /// <summary>True to open a WebSocket for each tunnel, and close it with the tunnel. Default false.</summary>
+    public bool NoReuse { get; init; }
+
     /// <summary>The users that may connect, or null for any.</summary>
     public IReadOnlySet<uint>? OnlyUsers { get; init; }
 
@@ -113,6 +116,7 @@ internal sealed record RelayOptions
             MaxTunnels = flags.MaxTunnels ?? 1024,
             OpenTimeout = Parsed(flags.OpenTimeout, "FAIRLEAD_OPEN_TIMEOUT", text => ParseSeconds(text, 10, 600, "--open-timeout (FAIRLEAD_OPEN_TIMEOUT)")),
             IdleTimeout = Parsed(flags.IdleTimeout, "FAIRLEAD_IDLE_TIMEOUT", text => ParseSeconds(text, 3600, 7 * 24 * 3600, "--idle-timeout (FAIRLEAD_IDLE_TIMEOUT)")),
+            NoReuse = flags.NoReuse || Parsed(null, "FAIRLEAD_NO_REUSE", text => ParseSwitch(text, "FAIRLEAD_NO_REUSE")),
             OnlyUsers = ParseUsers(Text(flags.OnlyUid, "FAIRLEAD_ONLY_UID")),
             OnlyDescendants = flags.OnlyDescendants || ParseSwitch(Variable("FAIRLEAD_ONLY_DESCENDANTS"), "FAIRLEAD_ONLY_DESCENDANTS"),
         };

@@ -78,6 +78,7 @@ internal sealed class RelayStartup(IReadOnlyDictionary<string, string> environme
         RelayOptions options, RelayTarget target, SessionToken token, bool removesTokenFile, CancellationToken cancellationToken)
     {
         LoopbackListener? listener = null;
+        ReadyWebSockets? ready = null;
         RelayDirectory? directory = null;
         var step = HardeningStep;
         var isStarted = false;
@@ -91,7 +92,7 @@ internal sealed class RelayStartup(IReadOnlyDictionary<string, string> environme
             step = "step 4 (CA certificate)";
             OpenSsl.Require();
             var egress = FindProxy(target.Gateway);
-            var dialer = new GatewayDialer(target.Gateway, egress, ReadPinnedRoots(options.GatewayCa, target.Gateway), time);
+            var dialer = new GatewayDialer(target.Gateway, egress, ReadPinnedRoots(options.GatewayCa, target.Gateway), !options.NoReuse, time);
             var certificates = await GatewayCertificates.FetchAsync(target.Gateway, dialer, token.Reveal(), time, cancellationToken);
             step = "step 4 (CA bundle)";
             if (CaBundle.Write(options.CaBundle, certificates, options.SystemBundles) is { } lack) log.Warning(lack);
@@ -100,7 +101,9 @@ internal sealed class RelayStartup(IReadOnlyDictionary<string, string> environme
             if (options.OnlyDescendants && OperatingSystem.IsLinux()) _ = LibC.AdoptOrphans();
             step = "step 5 (listen)";
             var status = new RelayStatus(new GatewayFacts(target.Gateway.ToString(), null, egress?.Endpoint.ToString(), options.GatewayCa), target.SessionId, time);
-            var session = new ConnectSession(new TunnelOpener(dialer, options.OpenTimeout, time), target.SessionId, token, options.IdleTimeout, status, new LocalPeer(options.OnlyUsers, options.OnlyDescendants), log, time);
+            ready = new ReadyWebSockets(stop => dialer.OpenTunnelAsync(token.Reveal(), stop), time);
+            status.Ready = () => ready.Count;
+            var session = new ConnectSession(new TunnelOpener(dialer, ready, options.OpenTimeout, time), target.SessionId, token, options.IdleTimeout, status, new LocalPeer(options.OnlyUsers, options.OnlyDescendants), log, time);
             listener = Listen(options, session, status);
 
             // 6. The token file.
@@ -121,7 +124,7 @@ internal sealed class RelayStartup(IReadOnlyDictionary<string, string> environme
             var stores = await InstallAsync(options, certificates, directory, cancellationToken);
             status.Trust = TrustReport.Of(facts, stores);
             isStarted = true;
-            return new StartupOutcome.Started(new RunningRelay(listener, token, status, directory, stores, facts));
+            return new StartupOutcome.Started(new RunningRelay(listener, ready, token, status, directory, stores, facts));
         }
         catch (StepException e)
         {
@@ -132,6 +135,7 @@ internal sealed class RelayStartup(IReadOnlyDictionary<string, string> environme
             if (!isStarted)
             {
                 if (listener is not null) await listener.DisposeAsync();
+                if (ready is not null) await ready.DisposeAsync();
                 directory?.Dispose();
                 token.Dispose();
             }

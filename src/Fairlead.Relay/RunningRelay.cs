@@ -7,13 +7,14 @@ namespace Fairlead.Relay;
 
 /// <summary>A relay that listens, and what a tool's environment must hold to use it. Disposing it stops it and erases the token.</summary>
 /// <param name="listener">Its listener.</param>
+/// <param name="ready">Its WebSockets on which no tunnel is.</param>
 /// <param name="token">Its token.</param>
 /// <param name="status">What it knows about itself.</param>
 /// <param name="directory">Its files for tools; null when there could be none.</param>
 /// <param name="stores">Stores of others that hold the gateway's CA while the relay runs.</param>
 /// <param name="facts">What tools are told.</param>
 internal sealed class RunningRelay(
-    LoopbackListener listener, SessionToken token, RelayStatus status, RelayDirectory? directory, IReadOnlyList<IAsyncDisposable> stores, TrustFacts facts) : IAsyncDisposable
+    LoopbackListener listener, ReadyWebSockets ready, SessionToken token, RelayStatus status, RelayDirectory? directory, IReadOnlyList<IAsyncDisposable> stores, TrustFacts facts) : IAsyncDisposable
 {
     /// <summary>The port on 127.0.0.1.</summary>
     public int Port => listener.Port;
@@ -31,13 +32,14 @@ internal sealed class RunningRelay(
     public Task DrainAsync(TimeSpan limit)
     {
         status.Drain();
-        return listener.StopAsync(limit);
+        return Task.WhenAll(ready.StopAsync(), listener.StopAsync(limit));
     }
 
     /// <summary>Stops at once.</summary>
     public async ValueTask DisposeAsync()
     {
         await listener.DisposeAsync();
+        await ready.DisposeAsync();
         token.Dispose();
         foreach (var store in stores) await store.DisposeAsync();
         directory?.Dispose();

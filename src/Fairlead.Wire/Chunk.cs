@@ -5,7 +5,7 @@ namespace Fairlead.Wire;
 
 /// <summary>
 /// One message of the tunnel, coded by hand since it is a few fields on the hottest path:
-/// <code>message UpstreamProxyChunk { bytes data = 1; bool is_connect = 2; string host = 3; int32 port = 4; bool end_of_data = 100; bytes notice = 101; }</code>
+/// <code>message UpstreamProxyChunk { bytes data = 1; bool is_connect = 2; string host = 3; int32 port = 4; bool end_of_data = 100; bytes notice = 101; bool next = 102; }</code>
 /// A field that we do not know is skipped, as protobuf demands; a message that is not protobuf is fatal.
 /// </summary>
 public readonly struct Chunk
@@ -17,6 +17,7 @@ public readonly struct Chunk
     private const uint PortTag = 4 << 3;
     private const uint EndOfDataTag = 100 << 3;
     private const uint NoticeTag = (101 << 3) | 2;
+    private const uint NextTag = 102 << 3;
     private const int MaxGroupDepth = 64;
 
     /// <summary>The empty chunk that keeps idle connections open: <c>0a 00</c>.</summary>
@@ -24,6 +25,9 @@ public readonly struct Chunk
 
     /// <summary>The chunk after which its sender sends no more data: <c>a0 06 01</c>. Sent only to a peer that knows it.</summary>
     public static ReadOnlySpan<byte> EndOfDataMessage => [0xa0, 0x06, 0x01];
+
+    /// <summary>The chunk by which its sender is done with a tunnel, and behind which the next one begins: <c>b0 06 01</c>. Sent only to a peer that knows it.</summary>
+    public static ReadOnlySpan<byte> NextMessage => [0xb0, 0x06, 0x01];
 
     /// <summary>Most bytes that <see cref="WriteHeader"/> writes.</summary>
     public const int MaxHeaderBytes = 6;
@@ -42,6 +46,9 @@ public readonly struct Chunk
 
     /// <summary>True when the sender sends no more data; the other direction goes on.</summary>
     public bool EndOfData { get; private init; }
+
+    /// <summary>True when the sender neither sends nor reads any more of the tunnel, and its next chunk belongs to another one.</summary>
+    public bool Next { get; private init; }
 
     /// <summary>A <see cref="Fairlead.Wire.Notice"/>, not checked; empty when there is none, or one larger than <see cref="Protocol.MaxNoticeBytes"/>. Valid until the next chunk is read.</summary>
     public ReadOnlyMemory<byte> Notice { get; private init; }
@@ -84,7 +91,7 @@ public readonly struct Chunk
         var notice = ReadOnlyMemory<byte>.Empty;
         var host = "";
         int port = 0;
-        bool isConnect = false, endOfData = false;
+        bool isConnect = false, endOfData = false, next = false;
         while (reader.HasMore)
         {
             var tag = reader.ReadTag();
@@ -101,6 +108,7 @@ public readonly struct Chunk
                 case HostTag: host = reader.ReadString(); break;
                 case PortTag: port = (int)reader.ReadVarint(); break;
                 case EndOfDataTag: endOfData = reader.ReadVarint() != 0; break;
+                case NextTag: next = reader.ReadVarint() != 0; break;
                 case NoticeTag:
                     var noticeBytes = reader.ReadLength();
                     notice = noticeBytes <= Protocol.MaxNoticeBytes ? message.Slice(reader.Position, noticeBytes) : default;
@@ -110,7 +118,7 @@ public readonly struct Chunk
             }
         }
 
-        return new Chunk { Data = data, IsConnect = isConnect, Host = host, Port = port, EndOfData = endOfData, Notice = notice };
+        return new Chunk { Data = data, IsConnect = isConnect, Host = host, Port = port, EndOfData = endOfData, Next = next, Notice = notice };
     }
 
     private ref struct Reader(ReadOnlySpan<byte> message)

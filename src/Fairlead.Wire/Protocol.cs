@@ -33,6 +33,15 @@ public static class Protocol
     /// <summary>The value of <see cref="NoticeHeader"/>.</summary>
     public const string NoticeVersion = "1";
 
+    /// <summary>
+    /// Header by which both ends say, in the upgrade and its answer, that one WebSocket may carry tunnels one after another (value <c>1</c>), and be there before
+    /// the first is asked for. Without it a WebSocket is closed with its tunnel.
+    /// </summary>
+    public const string ReuseHeader = "Fairlead-Reuse";
+
+    /// <summary>The value of <see cref="ReuseHeader"/>.</summary>
+    public const string ReuseVersion = "1";
+
     /// <summary>Most bytes of a notice: 2 KiB. A larger one is passed over.</summary>
     public const int MaxNoticeBytes = 2 * 1024;
 

@@ -1,7 +1,6 @@
-using System.Buffers;
 using System.Buffers.Binary;
+using System.Diagnostics;
 using System.Runtime.ExceptionServices;
-using System.Security.Cryptography;
 using System.Text;
 
 namespace Fairlead.Wire;
@@ -15,23 +14,24 @@ namespace Fairlead.Wire;
 /// </summary>
 public sealed class TunnelStream : Stream
 {
-    private readonly Stream _transport;
+    // Data of a tunnel that is over that is still read to have its WebSocket again; whoever sends more is told to stop instead.
+    private const int MaxDroppedBytes = 64 * 1024;
+
+    private const string Over = "the tunnel is over, and its WebSocket carries another one";
+
     private readonly TunnelEnd _end;
     private readonly FrameReader _frames;
+    private readonly FrameWriter _writer;
     private readonly bool _peerKnowsEndOfData;
-    private readonly SemaphoreSlim _writing = new(1, 1);
-    private readonly PeriodicTimer _keepAliveTimer;
-    private readonly Task _keepAlive;
-    private readonly CancellationTokenSource _disposal = new();
 
     private ReadOnlyMemory<byte> _unread;
     private bool _inputEnded;
+    private bool _saidNext;
+    private bool _peerSaidNext;
     private Exception? _readFailure;
-    private Task _pong = Task.CompletedTask;
     private Task _notice = Task.CompletedTask;
     private bool _dataEnded;
-    private bool _closeSent;
-    private bool _isBroken;
+    private volatile bool _isHandedOver;
 
     /// <summary>Takes over a connection on which the WebSocket upgrade is done.</summary>
     /// <param name="transport">The connection; it is disposed with this stream.</param>
@@ -39,20 +39,33 @@ public sealed class TunnelStream : Stream
     /// <param name="peerKnowsEndOfData">True when the peer sent <see cref="Protocol.TunnelHeader"/>; then a half-close is carried as a chunk.</param>
     /// <param name="time">The clock of the keepalive.</param>
     public TunnelStream(Stream transport, TunnelEnd end, bool peerKnowsEndOfData, TimeProvider time)
+        : this(end, peerKnowsEndOfData, new FrameReader(transport, end), new FrameWriter(transport, end, time))
     {
-        _transport = transport;
-        _end = end;
-        _frames = new FrameReader(transport, end);
-        _peerKnowsEndOfData = peerKnowsEndOfData;
-        _keepAliveTimer = new PeriodicTimer(Protocol.KeepAliveInterval, time);
-        _keepAlive = KeepAliveAsync();
     }
+
+    private TunnelStream(TunnelEnd end, bool peerKnowsEndOfData, FrameReader frames, FrameWriter writer) =>
+        (_end, _peerKnowsEndOfData, _frames, _writer) = (end, peerKnowsEndOfData, frames, writer);
 
     /// <summary>True when a half-close can be told to the peer, so that one direction may end and the other go on.</summary>
     public bool CarriesHalfClose => _peerKnowsEndOfData;
 
     /// <summary>True when the peer sent <see cref="Protocol.NoticeHeader"/>: then <see cref="TrySendNotice"/> sends. Default: false.</summary>
     public bool PeerKnowsNotices { get; init; }
+
+    /// <summary>True when both ends sent <see cref="Protocol.ReuseHeader"/>: then <see cref="NextAsync"/> may be tried. Default: false.</summary>
+    public bool CarriesReuse { get; init; }
+
+    /// <summary>
+    /// True when this end has ended its data in order, or the peer is done with the tunnel, and neither a close nor a break is known of: the WebSocket may carry
+    /// another tunnel. What the peer still sends of this one is not looked at.
+    /// </summary>
+    public bool IsReusable => CarriesReuse && _peerKnowsEndOfData && (_dataEnded || _peerSaidNext) && !IsClosedByPeer && !_isHandedOver && !_writer.IsClosed && _readFailure is null && _unread.IsEmpty;
+
+    /// <summary>True once the peer neither sends nor reads any more of this tunnel: it closed, or said that what follows is another one's.</summary>
+    public bool IsPeerDone => IsClosedByPeer || _peerSaidNext;
+
+    /// <summary>True when both directions were ended in order, and neither a close nor a break is known of.</summary>
+    public bool IsWhole => _inputEnded && IsReusable;
 
     /// <summary>Takes each notice of the peer, on the way of reading; it must be quick and not throw. Default: none, and notices are passed over.</summary>
     public Action<Notice>? NoticeReceived { get; set; }
@@ -108,6 +121,7 @@ public sealed class TunnelStream : Stream
     {
         // What ended the reading is told to every later read: a cut stream must not end like a whole one, nor go on behind a gap.
         if (_readFailure is not null) ExceptionDispatchInfo.Throw(_readFailure);
+        if (_isHandedOver) return null;
         try
         {
             while (!_inputEnded)
@@ -122,6 +136,7 @@ public sealed class TunnelStream : Stream
 
                 if (!_frames.TryTakeMessage(frame, payload, out var message)) continue;
                 var chunk = Chunk.Parse(message);
+                if (chunk.Next && CarriesReuse) TakeNext(chunk);
                 if (chunk.EndOfData) _inputEnded = true;
                 TakeNotice(chunk);
                 if (chunk.Data.IsEmpty && !chunk.IsConnect) continue; // a keepalive, or the bare end of data
@@ -140,7 +155,7 @@ public sealed class TunnelStream : Stream
     }
 
     /// <summary>
-    /// Waits until the peer's close frame came. Pings are answered meanwhile, and data that was under way is dropped. Who still writes learns so that nobody
+    /// Waits until the peer is done: until its close frame, or its word that the tunnel is over. Pings are answered meanwhile, and data that was under way is dropped. Who still writes learns so that nobody
     /// reads any more; who has sent its own close frame, that all it sent has arrived.
     /// </summary>
     /// <param name="cancellationToken">Cancels the wait.</param>
@@ -148,16 +163,44 @@ public sealed class TunnelStream : Stream
     /// <exception cref="ProtocolException">The peer sent data after the end that it had announced.</exception>
     public async ValueTask WaitForCloseAsync(CancellationToken cancellationToken)
     {
-        while (!IsClosedByPeer)
+        while (!IsPeerDone) await ReadBesideDataAsync(cancellationToken).ConfigureAwait(false);
+        _frames.ReturnBuffers();
+    }
+
+    /// <summary>Reads what the peer still sends, and drops it, until it ends its data.</summary>
+    /// <param name="most">So many bytes at most.</param>
+    /// <param name="cancellationToken">Cancels the wait; the stream stays whole and may be read again.</param>
+    /// <returns>False when there was more.</returns>
+    /// <exception cref="TunnelAbortedException">The tunnel broke before the end of the data was announced.</exception>
+    /// <exception cref="ProtocolException">The peer sent what is no chunk.</exception>
+    public async ValueTask<bool> DropToEndAsync(long most, CancellationToken cancellationToken)
+    {
+        var limit = BytesRead + most;
+        while (BytesRead <= limit)
         {
-            var frame = await _frames.ReadAsync(cancellationToken).ConfigureAwait(false);
-            var payload = _frames.TakePayload(frame);
-            if (frame.IsControl) await HandleControlAsync(frame.Kind, payload, cancellationToken).ConfigureAwait(false);
-            else if (_frames.TryTakeMessage(frame, payload, out var message))
-                DropAfterEnd(Chunk.Parse(message));
+            if (await ReadChunkAsync(cancellationToken).ConfigureAwait(false) is null) return true;
         }
 
+        return false;
+    }
+
+    /// <summary>
+    /// Agrees with the peer that this tunnel is over and its WebSocket carries another one. The gateway says so first (<see cref="EndTunnelAsync"/>), the relay answers; in
+    /// each direction what follows belongs to the next tunnel. This stream can do nothing to the WebSocket any more then: whoever still holds it touches no other tunnel.
+    /// </summary>
+    /// <param name="cancellationToken">Cancels it, after which the WebSocket can only be closed.</param>
+    /// <returns>The stream of the next tunnel, as after the upgrade; null when there is none: the peer closed, or this tunnel did not end in order.</returns>
+    /// <exception cref="TunnelAbortedException">The WebSocket broke.</exception>
+    /// <exception cref="ProtocolException">The peer sent what may not come then, data above all.</exception>
+    public async ValueTask<TunnelStream?> NextAsync(CancellationToken cancellationToken)
+    {
+        if (!IsReusable || (_end == TunnelEnd.Gateway && !_saidNext)) return null;
+        if (!await DropToEndAsync(MaxDroppedBytes, cancellationToken).ConfigureAwait(false)) return null;
+        while (!IsPeerDone) await ReadBesideDataAsync(cancellationToken).ConfigureAwait(false);
+        if (!IsWhole) return null;
+        await HandOverAsync(cancellationToken).ConfigureAwait(false);
         _frames.ReturnBuffers();
+        return new TunnelStream(_end, _peerKnowsEndOfData, _frames, _writer) { PeerKnowsNotices = PeerKnowsNotices, CarriesReuse = CarriesReuse };
     }
 
     /// <inheritdoc/>
@@ -183,6 +226,19 @@ public sealed class TunnelStream : Stream
         else await CloseAsync(CloseCode.Normal, "", cancellationToken).ConfigureAwait(false);
     }
 
+    /// <summary>
+    /// Says that the tunnel is over for the gateway, as a close frame of code 1000 does: it sends no more data, and drops what still comes. The WebSocket stays open
+    /// where the relay answers; see <see cref="NextAsync"/>.
+    /// </summary>
+    /// <param name="cancellationToken">Cancels the write, which breaks the WebSocket.</param>
+    public async ValueTask EndTunnelAsync(CancellationToken cancellationToken)
+    {
+        Debug.Assert(CarriesReuse && _end == TunnelEnd.Gateway);
+        if (_saidNext) return;
+        _dataEnded = _saidNext = true;
+        await SendAsync(FrameKind.Binary, Chunk.NextMessage.ToArray(), isData: false, cancellationToken).ConfigureAwait(false);
+    }
+
     /// <summary>Sends the close frame, once; calls after the first do nothing. Nothing can be written afterwards.</summary>
     /// <param name="code">Anything but <see cref="CloseCode.Normal"/> tells the peer that the data is cut.</param>
     /// <param name="reason">For the peer's log, at most 123 bytes; longer text is cut.</param>
@@ -200,7 +256,14 @@ public sealed class TunnelStream : Stream
     /// <returns>False when it was dropped.</returns>
     public bool TrySendNotice(Notice notice)
     {
-        if (!PeerKnowsNotices || _dataEnded || _closeSent || _isBroken || !_notice.IsCompleted || !_writing.Wait(0, CancellationToken.None)) return false;
+        if (!PeerKnowsNotices || _dataEnded || _writer.IsClosed || !_notice.IsCompleted || !_writer.TryTakeTurn()) return false;
+        if (_dataEnded)
+        {
+            // It ended meanwhile, and the turn may be another tunnel's by now.
+            _writer.EndTurn();
+            return false;
+        }
+
         _notice = SendNoticeAsync(Chunk.NoticeMessage(notice.Encode()));
         return true;
     }
@@ -215,12 +278,8 @@ public sealed class TunnelStream : Stream
     /// <inheritdoc/>
     public override async ValueTask DisposeAsync()
     {
-        _isBroken = true;
-        _keepAliveTimer.Dispose();
-        await _disposal.CancelAsync().ConfigureAwait(false);
-        await _transport.DisposeAsync().ConfigureAwait(false);
-        await _keepAlive.ConfigureAwait(false);
-        await _pong.ConfigureAwait(false);
+        // What was handed over is not ours to end.
+        if (!_isHandedOver) await _writer.DisposeAsync().ConfigureAwait(false);
         await _notice.ConfigureAwait(false);
         await base.DisposeAsync().ConfigureAwait(false);
     }
@@ -258,14 +317,7 @@ public sealed class TunnelStream : Stream
     /// <param name="disposing">True from Dispose.</param>
     protected override void Dispose(bool disposing)
     {
-        if (disposing)
-        {
-            _isBroken = true;
-            _keepAliveTimer.Dispose();
-            _disposal.Cancel();
-            _transport.Dispose();
-        }
-
+        if (disposing && !_isHandedOver) _writer.Dispose();
         base.Dispose(disposing);
     }
 
@@ -279,11 +331,54 @@ public sealed class TunnelStream : Stream
         }
     }
 
-    private void DropAfterEnd(Chunk chunk)
+    // Behind whoever has the turn: what began to be sent before is the old tunnel's, and whoever comes later finds this stream done with.
+    private async ValueTask HandOverAsync(CancellationToken cancellationToken)
     {
-        if (_inputEnded && !chunk.Data.IsEmpty) throw new ProtocolException("expected no data after the end of data");
+        await _writer.TakeTurnAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            if (_end == TunnelEnd.Relay) await _writer.SendAsync(FrameKind.Binary, Chunk.NextMessage.ToArray(), isData: false, isSecret: false, cancellationToken).ConfigureAwait(false);
+            _isHandedOver = true;
+        }
+        finally
+        {
+            _writer.EndTurn();
+        }
+    }
+
+    // Everything but data: the end of it, the next tunnel, notices, and what WebSocket says itself.
+    private async ValueTask ReadBesideDataAsync(CancellationToken cancellationToken)
+    {
+        if (_isHandedOver) throw new TunnelAbortedException(Over);
+        try
+        {
+            var frame = await _frames.ReadAsync(cancellationToken).ConfigureAwait(false);
+            var payload = _frames.TakePayload(frame);
+            if (frame.IsControl) await HandleControlAsync(frame.Kind, payload, cancellationToken).ConfigureAwait(false);
+            else if (_frames.TryTakeMessage(frame, payload, out var message)) TakeBesideData(Chunk.Parse(message));
+        }
+        catch (IOException e)
+        {
+            _readFailure ??= e;
+            throw;
+        }
+    }
+
+    private void TakeBesideData(Chunk chunk)
+    {
+        if (_inputEnded && (!chunk.Data.IsEmpty || chunk.IsConnect)) throw new ProtocolException("expected no data after the end of data");
+        if (chunk.Next && CarriesReuse) TakeNext(chunk);
         if (chunk.EndOfData) _inputEnded = true;
         TakeNotice(chunk);
+    }
+
+    private void TakeNext(Chunk chunk)
+    {
+        if (!chunk.Data.IsEmpty || chunk.IsConnect) throw new ProtocolException("expected no data with the end of a tunnel");
+        // Before the gateway is done, and before there was a tunnel at all, it cannot be over.
+        if (_end == TunnelEnd.Gateway && !_saidNext) throw new ProtocolException("expected the relay to end a tunnel behind the gateway");
+        if (_end == TunnelEnd.Relay && BytesRead == 0) throw new ProtocolException("expected an answer before the end of the tunnel");
+        _inputEnded = _peerSaidNext = true;
     }
 
     private void TakeNotice(Chunk chunk)
@@ -293,8 +388,7 @@ public sealed class TunnelStream : Stream
 
     private async ValueTask HandleControlAsync(FrameKind kind, Memory<byte> payload, CancellationToken cancellationToken)
     {
-        // §5.5.3: while one answer is on its way, no other need be sent.
-        if (kind == FrameKind.Ping && _pong.IsCompleted) _pong = PongAsync(payload.ToArray());
+        if (kind == FrameKind.Ping) _writer.Pong(payload.Span);
         if (kind != FrameKind.Close) return;
 
         if (payload.Length == 1) throw new ProtocolException("expected a close frame of 0 or of at least 2 bytes");
@@ -316,28 +410,12 @@ public sealed class TunnelStream : Stream
         if (_readFailure is not null) throw _readFailure;
     }
 
-    /// <summary>
-    /// Answers a ping beside the reading. Were the reader to wait until a blocked writer is done, and the writer's peer for what this reader
-    /// leaves unread, both would wait forever.
-    /// </summary>
-    private async Task PongAsync(byte[] payload)
-    {
-        try
-        {
-            await SendAsync(FrameKind.Pong, payload, isData: false, _disposal.Token).ConfigureAwait(false);
-        }
-        catch (Exception e) when (e is TunnelAbortedException or OperationCanceledException)
-        {
-            // The tunnel is over; who reads or writes it learns that there.
-        }
-    }
-
-    // The caller has taken the right to write.
+    // The caller has taken the turn.
     private async Task SendNoticeAsync(byte[] message)
     {
         try
         {
-            await SendLockedAsync(FrameKind.Binary, message, isData: false, _disposal.Token).ConfigureAwait(false);
+            await _writer.SendAsync(FrameKind.Binary, message, isData: false, isSecret: false, _writer.Disposed).ConfigureAwait(false);
         }
         catch (Exception e) when (e is TunnelAbortedException or OperationCanceledException)
         {
@@ -345,95 +423,25 @@ public sealed class TunnelStream : Stream
         }
         finally
         {
-            _writing.Release();
+            _writer.EndTurn();
         }
     }
 
     private async ValueTask SendAsync(FrameKind kind, ReadOnlyMemory<byte> payload, bool isData, CancellationToken cancellationToken, bool isSecret = false)
     {
-        await _writing.WaitAsync(cancellationToken).ConfigureAwait(false);
+        await _writer.TakeTurnAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            await SendLockedAsync(kind, payload, isData, cancellationToken, isSecret).ConfigureAwait(false);
-        }
-        finally
-        {
-            _writing.Release();
-        }
-    }
-
-    private async ValueTask SendLockedAsync(FrameKind kind, ReadOnlyMemory<byte> payload, bool isData, CancellationToken cancellationToken, bool isSecret = false)
-    {
-        if ((_closeSent || _isBroken) && kind == FrameKind.Close) return;
-        if (_closeSent || _isBroken) throw new TunnelAbortedException("the tunnel is closed");
-        if (_dataEnded && isData) throw new TunnelAbortedException("this end said that it sends no more data");
-        var frame = ArrayPool<byte>.Shared.Rent(FrameHeader.MaxBytes + Chunk.MaxHeaderBytes + payload.Length);
-        var isWhole = false;
-        try
-        {
-            var bytes = WriteFrame(frame, kind, payload.Span, isData);
-            if (kind == FrameKind.Close) _closeSent = true;
-            await _transport.WriteAsync(frame.AsMemory(0, bytes), cancellationToken).ConfigureAwait(false);
-            await _transport.FlushAsync(cancellationToken).ConfigureAwait(false);
-            isWhole = true;
+            // Looked at within the turn: the WebSocket may carry another tunnel by now, which nothing of this one may reach.
+            if (_isHandedOver && kind == FrameKind.Close) return;
+            if (_isHandedOver) throw new TunnelAbortedException(Over);
+            if (_dataEnded && isData) throw new TunnelAbortedException("this end said that it sends no more data");
+            await _writer.SendAsync(kind, payload, isData, isSecret, cancellationToken).ConfigureAwait(false);
             if (isData) BytesWritten += payload.Length;
         }
-        catch (Exception e) when (TunnelAbortedException.IsBrokenConnection(e, cancellationToken))
-        {
-            throw new TunnelAbortedException($"the connection that carries the tunnel broke: {e.Message}", e);
-        }
         finally
         {
-            // Half a frame on the wire cannot be taken back: whatever followed would be read as its rest.
-            if (!isWhole) _isBroken = true;
-            // Masked or not: the key of the mask stands in the frame.
-            ArrayPool<byte>.Shared.Return(frame, clearArray: isSecret);
-        }
-    }
-
-    private int WriteFrame(Span<byte> frame, FrameKind kind, ReadOnlySpan<byte> payload, bool isData)
-    {
-        Span<byte> chunkHead = stackalloc byte[Chunk.MaxHeaderBytes];
-        var chunkHeadBytes = isData ? Chunk.WriteHeader(chunkHead, payload.Length) : 0;
-        var isMasked = _end == TunnelEnd.Relay;
-        // RFC 6455 §5.3: a key that cannot be guessed, fresh for each frame.
-        Span<byte> key = stackalloc byte[4];
-        if (isMasked) RandomNumberGenerator.Fill(key);
-        var maskKey = BitConverter.ToUInt32(key);
-        var headBytes = FrameHeader.Write(frame, kind, chunkHeadBytes + payload.Length, isMasked, maskKey);
-        var body = frame.Slice(headBytes, chunkHeadBytes + payload.Length);
-        if (isMasked)
-        {
-            FrameMask.Apply(chunkHead[..chunkHeadBytes], body, maskKey);
-            FrameMask.Apply(payload, body[chunkHeadBytes..], maskKey, chunkHeadBytes);
-        }
-        else
-        {
-            chunkHead[..chunkHeadBytes].CopyTo(body);
-            payload.CopyTo(body[chunkHeadBytes..]);
-        }
-
-        return headBytes + body.Length;
-    }
-
-    private async Task KeepAliveAsync()
-    {
-        while (await _keepAliveTimer.WaitForNextTickAsync().ConfigureAwait(false))
-        {
-            // Somebody is writing right now: the line is not idle.
-            if (_closeSent || !await _writing.WaitAsync(0).ConfigureAwait(false)) continue;
-            try
-            {
-                await SendLockedAsync(FrameKind.Binary, Chunk.KeepAlive.ToArray(), isData: false, _disposal.Token).ConfigureAwait(false);
-            }
-            catch (Exception e) when (e is TunnelAbortedException or OperationCanceledException)
-            {
-                return;
-            }
-            finally
-            {
-                _writing.Release();
-            }
+            _writer.EndTurn();
         }
     }
 }

@@ -6,16 +6,31 @@ internal sealed class SessionUsage(TimeProvider time)
     private readonly Lock _lock = new();
     private long _bytes;
     private int _tunnels;
+    private int _parked;
     private double? _allowance;
     private long _filled;
 
     /// <summary>Tunnels that are open.</summary>
     public int Tunnels => Volatile.Read(ref _tunnels);
 
+    /// <summary>WebSockets that wait for a CONNECT.</summary>
+    public int Parked => Volatile.Read(ref _parked);
+
     /// <summary>Bytes in tunnels, both ways.</summary>
     public long Bytes => Interlocked.Read(ref _bytes);
 
     public void AddTunnel(int change) => Interlocked.Add(ref _tunnels, change);
+
+    /// <summary>Takes a place for a WebSocket that waits, which <see cref="Unpark"/> gives back in any case when there was one.</summary>
+    /// <param name="most">The limit.</param>
+    public bool TryPark(int most)
+    {
+        if (Interlocked.Increment(ref _parked) <= most) return true;
+        Unpark();
+        return false;
+    }
+
+    public void Unpark() => Interlocked.Decrement(ref _parked);
 
     public void AddBytes(long count) => Interlocked.Add(ref _bytes, count);
 

@@ -15,6 +15,7 @@ internal sealed class GatewayMetrics : IDisposable
 
     private readonly Meter _meter = new("Fairlead.Gateway");
     private readonly PrometheusText _text;
+    private readonly Counter<long> _webSockets;
     private readonly Counter<long> _tunnels;
     private readonly Counter<long> _tunnelBytes;
     private readonly Counter<long> _requests;
@@ -27,6 +28,7 @@ internal sealed class GatewayMetrics : IDisposable
     public GatewayMetrics()
     {
         _text = new PrometheusText(_meter);
+        _webSockets = _meter.CreateCounter<long>("fairlead_websockets_total", description: "WebSockets that relays opened; one carries tunnels one after another.");
         _tunnels = _meter.CreateCounter<long>("fairlead_tunnels_total", description: "Tunnels that ended, by outcome.");
         _tunnelBytes = _meter.CreateCounter<long>("fairlead_tunnel_bytes_total", description: "Bytes in tunnels that ended: in from workloads, out to them.");
         _requests = _meter.CreateCounter<long>("fairlead_requests_total", description: "Requests that ended, by decision of the policy, status of the answer and outcome.");
@@ -46,6 +48,8 @@ internal sealed class GatewayMetrics : IDisposable
 
     /// <summary>Adds a number that only grows.</summary>
     public void Counter(string name, string help, Func<double> value) => _ = _meter.CreateObservableCounter(name, value, description: help);
+
+    public void CountWebSocket() => _webSockets.Add(1);
 
     public void Count(TunnelRecord record)
     {

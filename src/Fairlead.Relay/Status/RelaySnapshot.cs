@@ -31,6 +31,9 @@ internal sealed record RelaySnapshot
 
     public required IReadOnlyList<TunnelFacts> Tunnels { get; init; }
 
+    /// <summary>WebSockets to the gateway on which no tunnel is: kept for the next, or opened ahead.</summary>
+    public int ReadyWebsockets { get; init; }
+
     public required CounterFacts Counters { get; init; }
 
     /// <summary>The last ones, the newest first.</summary>

@@ -32,6 +32,9 @@ internal sealed class RelayStatus(GatewayFacts gateway, string session, TimeProv
     /// <summary>What tools were told; known once the relay listens.</summary>
     public TrustReport Trust { get; set; } = TrustReport.None;
 
+    /// <summary>Counts the WebSockets on which no tunnel is.</summary>
+    public Func<int> Ready { get; set; } = () => 0;
+
     /// <summary>True once the relay was told to end: new tunnels are refused.</summary>
     public bool IsDraining => _isDraining;
 
@@ -89,6 +92,7 @@ internal sealed class RelayStatus(GatewayFacts gateway, string session, TimeProv
                 UptimeSeconds = (long)time.GetElapsedTime(_began).TotalSeconds,
                 Trust = Trust,
                 Tunnels = tunnels,
+                ReadyWebsockets = Ready(),
                 Counters = new CounterFacts(_opened, _bytesUp + tunnels.Sum(t => t.BytesUp), _bytesDown + tunnels.Sum(t => t.BytesDown), new SortedDictionary<string, long>(_refused, StringComparer.Ordinal)),
                 Refusals = [.. _refusals.Reverse()],
             };

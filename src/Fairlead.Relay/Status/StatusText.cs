@@ -18,7 +18,7 @@ internal static class StatusText
         Line($"CA bundle  {status.Trust.CaBundle}");
         if (status.Trust.Stores.Count > 0) Line($"stores     {string.Join(", ", status.Trust.Stores.Values.Order(StringComparer.Ordinal))}");
         if (status.Trust.Installed.Count > 0) Line($"trusted by {string.Join(", ", status.Trust.Installed)}");
-        Line($"tunnels    {status.Tunnels.Count} open, {status.Counters.Opened} opened since the start, {Size(status.Counters.BytesUp)} up, {Size(status.Counters.BytesDown)} down");
+        Line($"tunnels    {status.Tunnels.Count} open, {status.Counters.Opened} opened since the start, {Size(status.Counters.BytesUp)} up, {Size(status.Counters.BytesDown)} down{(status.ReadyWebsockets == 0 ? "" : $", {status.ReadyWebsockets} WebSockets ready")}");
         Line($"refused    {(status.Counters.Refused.Count == 0 ? "none" : string.Join(", ", status.Counters.Refused.Select(kind => $"{kind.Value} {kind.Key}")))}");
         if (status.Trust.Conflicts.Count > 0) Line($"\nsettings that win over the relay's");
         foreach (var conflict in status.Trust.Conflicts) Line($"  {conflict.Tool}: {conflict.Key} in {conflict.Place}\n    {conflict.Consequence} {conflict.Remedy}");

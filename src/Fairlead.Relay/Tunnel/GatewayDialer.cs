@@ -18,8 +18,9 @@ namespace Fairlead.Relay.Tunnel;
 /// <param name="gateway">Whom to reach.</param>
 /// <param name="proxy">The egress proxy to go through, or null.</param>
 /// <param name="pinnedRoots">The roots that alone are trusted for the gateway's certificate, or null for the system's.</param>
+/// <param name="offersReuse">True to tell the gateway that a WebSocket may carry several tunnels.</param>
 /// <param name="time">The clock of the tunnels' keepalive.</param>
-internal sealed class GatewayDialer(GatewayAddress gateway, EgressProxy? proxy, X509Certificate2Collection? pinnedRoots, TimeProvider time)
+internal sealed class GatewayDialer(GatewayAddress gateway, EgressProxy? proxy, X509Certificate2Collection? pinnedRoots, bool offersReuse, TimeProvider time)
 {
     // An address that swallows packets must not use up the time of the others.
     private static readonly TimeSpan AttemptLimit = TimeSpan.FromSeconds(2);
@@ -57,7 +58,8 @@ internal sealed class GatewayDialer(GatewayAddress gateway, EgressProxy? proxy, 
             RequireUpgrade(answer, key);
             var peerKnowsEndOfData = answer.Header(Protocol.TunnelHeader) == Protocol.TunnelVersion;
             GatewayVersion = answer.Header(Protocol.GatewayHeader);
-            return new TunnelStream(PrefixedStream.Over(connection, answer.Rest), TunnelEnd.Relay, peerKnowsEndOfData, time);
+            var carriesReuse = offersReuse && peerKnowsEndOfData && answer.Header(Protocol.ReuseHeader) == Protocol.ReuseVersion;
+            return new TunnelStream(PrefixedStream.Over(connection, answer.Rest), TunnelEnd.Relay, peerKnowsEndOfData, time) { CarriesReuse = carriesReuse };
         }
         catch
         {
@@ -219,7 +221,7 @@ internal sealed class GatewayDialer(GatewayAddress gateway, EgressProxy? proxy, 
         $"GET {gateway.PathPrefix}{Protocol.WebSocketPath} HTTP/1.1\r\nHost: {gateway.HostHeader}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             + $"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: {WebSocketHandshake.Version}\r\nAuthorization: Bearer ",
         token,
-        $"\r\nContent-Type: {Protocol.ChunkMediaType}\r\n{Protocol.TunnelHeader}: {Protocol.TunnelVersion}\r\n{Protocol.NoticeHeader}: {Protocol.NoticeVersion}\r\nUser-Agent: {UserAgent}\r\n\r\n",
+        $"\r\nContent-Type: {Protocol.ChunkMediaType}\r\n{Protocol.TunnelHeader}: {Protocol.TunnelVersion}\r\n{Protocol.NoticeHeader}: {Protocol.NoticeVersion}\r\n{(offersReuse ? $"{Protocol.ReuseHeader}: {Protocol.ReuseVersion}\r\n" : "")}User-Agent: {UserAgent}\r\n\r\n",
         cancellationToken);
 
     private async Task SendAsync(Stream connection, string before, ReadOnlyMemory<byte> token, string after, CancellationToken cancellationToken)

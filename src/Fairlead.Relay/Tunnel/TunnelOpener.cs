@@ -6,17 +6,44 @@ namespace Fairlead.Relay.Tunnel;
 /// <summary>
 /// Opens tunnels to a gateway that restarts, through an ingress that cuts, over a network that flaps: what may pass is tried again until the limit, with
 /// pauses that grow and are drawn by lot, so that the relays of many containers do not come back all at once. What will not pass is told at once.
+/// Before that, a WebSocket that is ready is asked, where there is one.
 /// </summary>
 /// <param name="dialer">The way to the gateway.</param>
+/// <param name="ready">WebSockets that are open already.</param>
 /// <param name="limit">For everything, all attempts and pauses included.</param>
 /// <param name="time">The clock of limit and pauses.</param>
-internal sealed class TunnelOpener(GatewayDialer dialer, TimeSpan limit, TimeProvider time)
+internal sealed class TunnelOpener(GatewayDialer dialer, ReadyWebSockets ready, TimeSpan limit, TimeProvider time)
 {
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
 
+    // A gateway answers at once, since it dials nothing before it has. One that is silent for so long is gone without a word.
+    private static readonly TimeSpan LongestAnswer = TimeSpan.FromSeconds(5);
+
     /// <summary>The version of the gateway that opened the last tunnel, where it says so; else null.</summary>
     public string? GatewayVersion => dialer.GatewayVersion;
+
+    /// <summary>Asks for a tunnel on a WebSocket that is ready.</summary>
+    /// <param name="sendConnect">Sends the CONNECT, and nothing else.</param>
+    /// <param name="stopping">Gives up.</param>
+    /// <returns>The tunnel and the first chunk of the gateway's answer, valid until the next is read; null when none was ready, or what seemed so was dead: then <see cref="OpenAsync"/> opens one.</returns>
+    /// <exception cref="OperationCanceledException">The relay stops.</exception>
+    public async Task<(TunnelStream Tunnel, Chunk Answer)?> AskReadyAsync(Func<TunnelStream, CancellationToken, Task> sendConnect, CancellationToken stopping)
+    {
+        if (ready.TryTake() is not { } socket) return null;
+        Chunk? answer = null;
+        try
+        {
+            answer = await socket.AskAsync(sendConnect, limit / 2 < LongestAnswer ? limit / 2 : LongestAnswer, stopping);
+            if (answer is { } first) return (socket.Stream, first);
+            ready.Distrust();
+            return null;
+        }
+        finally
+        {
+            if (answer is null) await socket.DisposeAsync();
+        }
+    }
 
     /// <summary>Opens one tunnel.</summary>
     /// <param name="token">The session's token, as bytes.</param>
@@ -24,6 +51,29 @@ internal sealed class TunnelOpener(GatewayDialer dialer, TimeSpan limit, TimePro
     /// <returns>The tunnel, or what failed last and how often it was tried.</returns>
     /// <exception cref="OperationCanceledException">The relay stops.</exception>
     public async Task<(TunnelStream? Tunnel, OpenFailure? Failure)> OpenAsync(ReadOnlyMemory<byte> token, CancellationToken stopping)
+    {
+        TunnelStream? tunnel = null;
+        ready.BeginOpening();
+        try
+        {
+            (tunnel, var failure) = await DialAsync(token, stopping);
+            return (tunnel, failure);
+        }
+        finally
+        {
+            ready.EndOpening(tunnel);
+        }
+    }
+
+    /// <summary>A tunnel has got what it needs: what the next may need is opened in the background.</summary>
+    public void Prepare() => ready.Refill();
+
+    /// <summary>Keeps the WebSocket of a tunnel that has ended for another one, when the gateway agrees.</summary>
+    /// <param name="tunnel">The tunnel, whose data this end has ended. It stays the caller's, who closes it when the result is false.</param>
+    /// <param name="stopping">The relay stops.</param>
+    public Task<bool> TryKeepAsync(TunnelStream tunnel, CancellationToken stopping) => ready.TryKeepAsync(tunnel, stopping);
+
+    private async Task<(TunnelStream? Tunnel, OpenFailure? Failure)> DialAsync(ReadOnlyMemory<byte> token, CancellationToken stopping)
     {
         var began = time.GetTimestamp();
         using var timeout = new CancellationTokenSource(limit, time);

@@ -47,6 +47,12 @@ internal sealed class TunnelPump(Socket tool, TunnelStream tunnel, TimeSpan idle
     /// <summary>Is told what the gateway answered CONNECT, when it was no 200, before the tool has it.</summary>
     public required Action<ConnectRefusal> Refused { get; init; }
 
+    /// <summary>The first chunk of the gateway's answer, when it was read already; valid until the tunnel is read. Default: null.</summary>
+    public Chunk? First { get; init; }
+
+    /// <summary>True when the gateway was done with the tunnel, or the tool had ended its upload; and nothing but the tool's leaving before the gateway's last words ended the other direction.</summary>
+    public bool MayBeKept => (_up == PumpEnd.Whole || tunnel.IsPeerDone) && (_down is PumpEnd.Whole or PumpEnd.ToolBroke) && !WasRefused;
+
     /// <summary>True when the gateway answered something else than 200.</summary>
     public bool WasRefused { get; private set; }
 
@@ -94,10 +100,10 @@ internal sealed class TunnelPump(Socket tool, TunnelStream tunnel, TimeSpan idle
     }
 
     /// <summary>
-    /// Closes the tunnel: as whole when the tool had ended its upload, even if it left before the gateway's last words, as most tools do;
-    /// as cut when it had not.
+    /// Closes the tunnel: as whole when the tool had ended its upload, even if it left before the gateway's last words, as most tools do, or when the gateway was
+    /// done with it; as cut when neither.
     /// </summary>
-    public Task CloseTunnelAsync() => _up != PumpEnd.Whole ? AbortTunnelAsync() : WithinAsync(async token =>
+    public Task CloseTunnelAsync() => _up != PumpEnd.Whole && !tunnel.IsPeerDone ? AbortTunnelAsync() : WithinAsync(async token =>
     {
         await tunnel.CloseAsync(CloseCode.Normal, "", token);
         // Closing the connection at once could overtake our last bytes.
@@ -122,7 +128,7 @@ internal sealed class TunnelPump(Socket tool, TunnelStream tunnel, TimeSpan idle
 
     private async Task EndUpAsync(Task<PumpEnd> up, PumpEnd down, CancellationTokenSource cut)
     {
-        if (down == PumpEnd.Whole && BytesToTool > 0 && !tunnel.IsClosedByPeer)
+        if (down == PumpEnd.Whole && BytesToTool > 0 && !tunnel.IsPeerDone)
         {
             // The tool may go on sending, as long as somebody reads at the other end.
             using var watching = CancellationTokenSource.CreateLinkedTokenSource(cut.Token);
@@ -203,7 +209,7 @@ internal sealed class TunnelPump(Socket tool, TunnelStream tunnel, TimeSpan idle
     {
         try
         {
-            for (var next = await ReadFirstAsync(cancellationToken); next is { } chunk; next = await tunnel.ReadChunkAsync(cancellationToken))
+            for (var next = First ?? await ReadFirstAsync(cancellationToken); next is { } chunk; next = await tunnel.ReadChunkAsync(cancellationToken))
             {
                 if (chunk.IsConnect) throw new ProtocolException("expected no CONNECT from the gateway");
                 if (BytesToTool == 0 && ConnectRefusal.Read(chunk.Data.Span) is { } refusal)

@@ -15,7 +15,7 @@ internal sealed class Workload : IAsyncDisposable
     private LentStream? _lent;
     private HttpClient? _client;
 
-    private Workload(TunnelStream tunnel)
+    public Workload(TunnelStream tunnel)
     {
         Tunnel = tunnel;
         Tunnel.NoticeReceived = Notices.Enqueue;
@@ -45,11 +45,30 @@ internal sealed class Workload : IAsyncDisposable
         + $"Sec-WebSocket-Key: {WebSocketHandshake.CreateKey()}\r\nContent-Type: application/proto\r\nFairlead-Tunnel: 1\r\nFairlead-Notice: 1\r\n";
 
     /// <summary>An upgraded connection on which no CONNECT was sent.</summary>
-    public static async Task<Workload> UpgradeAsync(Edge edge, string token = Edge.Token)
+    public static async Task<Workload> UpgradeAsync(Edge edge, string token = Edge.Token, bool reuse = false)
     {
-        var (reply, stream) = await AskAsync(edge, UpgradeHeaders(token));
+        var (reply, stream) = await AskAsync(edge, UpgradeHeaders(token) + (reuse ? "Fairlead-Reuse: 1\r\n" : ""));
         Assert.Equal(101, reply.Status);
-        return new Workload(new TunnelStream(stream, TunnelEnd.Relay, peerKnowsEndOfData: true, TimeProvider.System));
+        Assert.Equal(reuse ? "1" : null, reply["Fairlead-Reuse"]);
+        return new Workload(new TunnelStream(stream, TunnelEnd.Relay, peerKnowsEndOfData: true, TimeProvider.System) { CarriesReuse = reuse });
+    }
+
+    /// <summary>A relay that knows reuse, on whose WebSocket the next tunnel is asked for.</summary>
+    public async Task<Workload> AskAgainAsync(Edge edge, string host = Edge.Host, string session = "s1", string token = Edge.Token)
+    {
+        Assert.Equal(200, (await SendConnectAsync(ConnectHead($"{host}:443", session, token))).Status);
+        await StartTlsAsync(host, await edge.RootAsync(), SslApplicationProtocol.Http11);
+        return this;
+    }
+
+    /// <summary>Ends the tunnel in order, and asks for its WebSocket.</summary>
+    /// <returns>Null when the gateway closed it.</returns>
+    public async Task<Workload?> NextAsync()
+    {
+        if (_tls is not null) await _tls.ShutdownAsync();
+        if (_lent is not null) await _lent.ReturnAsync();
+        await Tunnel.EndWriteAsync(Limits.Token);
+        return await Tunnel.NextAsync(Limits.Token) is { } next ? new Workload(next) : null;
     }
 
     public static string ConnectHead(string target, string session = "s1", string token = Edge.Token) =>

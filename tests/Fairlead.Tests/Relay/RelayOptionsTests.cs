@@ -63,6 +63,7 @@ public sealed class RelayOptionsTests
     [InlineData("FAIRLEAD_OPEN_TIMEOUT", "0")]
     [InlineData("FAIRLEAD_OPEN_TIMEOUT", "601")]
     [InlineData("FAIRLEAD_IDLE_TIMEOUT", "1h")]
+    [InlineData("FAIRLEAD_NO_REUSE", "maybe")]
     public void A_variable_that_cannot_be_meant_costs_the_proxy_and_not_the_session(string name, string value)
     {
         var options = RelayOptions.From(new RelayFlags(), new Dictionary<string, string> { [name] = value });

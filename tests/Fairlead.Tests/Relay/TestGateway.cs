@@ -39,6 +39,11 @@ internal sealed class TestGateway : IAsyncDisposable
 
     public bool KnowsEndOfData { get; set; } = true;
 
+    public bool KnowsReuse { get; set; }
+
+    /// <summary>How often a WebSocket was asked for.</summary>
+    public int Upgrades => RequestLines.Count(line => line.EndsWith(WebSocketPath, StringComparison.Ordinal));
+
     public ConcurrentQueue<string> RequestLines { get; } = new();
 
     public static string CaPem { get; } = Certificates.Ca().ExportCertificatePem() + "\n";
@@ -86,16 +91,23 @@ internal sealed class TestGateway : IAsyncDisposable
         }
         else if (path.EndsWith(WebSocketPath, StringComparison.Ordinal) && context.WebSockets.IsWebSocketRequest)
         {
-            if (KnowsEndOfData) context.Response.Headers["Fairlead-Tunnel"] = "1";
-            using var socket = await context.WebSockets.AcceptWebSocketAsync();
-            var tunnel = new GatewayTunnel(socket, context, context.Request.Headers.ToDictionary(h => h.Key, h => h.Value.ToString(), StringComparer.OrdinalIgnoreCase));
-            await _tunnels.Writer.WriteAsync(tunnel);
-            await tunnel.IsOver.Task.WaitAsync(_end.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await ServeAsync(context);
         }
         else
         {
             context.Response.StatusCode = 404;
         }
+    }
+
+    /// <summary>Accepts an upgrade.</summary>
+    public async Task ServeAsync(HttpContext context)
+    {
+        if (KnowsEndOfData) context.Response.Headers["Fairlead-Tunnel"] = "1";
+        if (KnowsReuse) context.Response.Headers["Fairlead-Reuse"] = "1";
+        using var socket = await context.WebSockets.AcceptWebSocketAsync();
+        var tunnel = new GatewayTunnel(socket, context, context.Request.Headers.ToDictionary(h => h.Key, h => h.Value.ToString(), StringComparer.OrdinalIgnoreCase));
+        await _tunnels.Writer.WriteAsync(tunnel);
+        await tunnel.IsOver.Task.WaitAsync(_end.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 }
 

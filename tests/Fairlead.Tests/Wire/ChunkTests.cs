@@ -18,7 +18,7 @@ public sealed class ChunkTests
 {
     /// <summary>Bytes that are tags, short lengths and the ends of varints: fuzz made of them comes further than noise.</summary>
     private static readonly byte[] Telling =
-        [0x0a, 0x10, 0x1a, 0x20, 0xa0, 0x06, 0, 1, 2, 3, 4, 5, 8, 0x7f, 0x80, 0xff, 0x09, 0x0d, 0x0b, 0x0c, 0x2b, 0x2c, 0x2a, 0x28, 0x61, 0xc3, 0x22];
+        [0x0a, 0x10, 0x1a, 0x20, 0xa0, 0xb0, 0x06, 0, 1, 2, 3, 4, 5, 8, 0x7f, 0x80, 0xff, 0x09, 0x0d, 0x0b, 0x0c, 0x2b, 0x2c, 0x2a, 0x28, 0x61, 0xc3, 0x22];
 
     [Fact]
     public void The_keepalive_is_an_empty_chunk()
@@ -35,6 +35,13 @@ public sealed class ChunkTests
     {
         Assert.Equal(new UpstreamProxyChunk { EndOfData = true }.ToByteArray(), Chunk.EndOfDataMessage.ToArray());
         Assert.True(Chunk.Parse(Chunk.EndOfDataMessage.ToArray()).EndOfData);
+    }
+
+    [Fact]
+    public void The_next_tunnel_is_what_the_reference_writes()
+    {
+        Assert.Equal(new UpstreamProxyChunk { Next = true }.ToByteArray(), Chunk.NextMessage.ToArray());
+        Assert.True(Chunk.Parse(Chunk.NextMessage.ToArray()).Next);
     }
 
     [Theory]
@@ -259,7 +266,7 @@ public sealed class ChunkTests
 
     private static void WriteField(Random random, CodedOutputStream output, int depth)
     {
-        var field = random.Pick(1, 1, 2, 3, 4, 100, 5, 15, 16, 99, 101, 536_870_911);
+        var field = random.Pick(1, 1, 2, 3, 4, 100, 5, 15, 16, 99, 101, 102, 536_870_911);
         var type = random.Pick(WireFormat.WireType.Varint, WireFormat.WireType.Fixed64, WireFormat.WireType.LengthDelimited,
             WireFormat.WireType.LengthDelimited, WireFormat.WireType.StartGroup, WireFormat.WireType.Fixed32);
         if (type == WireFormat.WireType.StartGroup && depth > 5) return;
@@ -285,6 +292,7 @@ public sealed class ChunkTests
         Host = random.Next(2) == 0 ? "" : NextText(random),
         Port = random.Pick(0, 443, -1, int.MinValue, int.MaxValue, random.Next(65536)),
         EndOfData = random.Next(4) == 0,
+        Next = random.Next(4) == 0,
         Notice = ByteString.CopyFrom(random.NextBytes(random.Pick(0, 0, 1, 100, Protocol.MaxNoticeBytes, Protocol.MaxNoticeBytes + 1))),
     };
 
@@ -330,7 +338,7 @@ public sealed class ChunkTests
     private static void AssertSame(UpstreamProxyChunk expected, Chunk chunk)
     {
         Assert.True(expected.Data.Span.SequenceEqual(chunk.Data.Span));
-        Assert.Equal((expected.IsConnect, expected.Host, expected.Port, expected.EndOfData), (chunk.IsConnect, chunk.Host, chunk.Port, chunk.EndOfData));
+        Assert.Equal((expected.IsConnect, expected.Host, expected.Port, expected.EndOfData, expected.Next), (chunk.IsConnect, chunk.Host, chunk.Port, chunk.EndOfData, chunk.Next));
         Assert.True(expected.Notice.Length > Protocol.MaxNoticeBytes ? chunk.Notice.IsEmpty : expected.Notice.Span.SequenceEqual(chunk.Notice.Span));
     }
 

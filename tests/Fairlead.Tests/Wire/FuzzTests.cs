@@ -23,6 +23,8 @@ public sealed class FuzzTests
         ["hostport"] = ReadHostPort,
         ["frames-gateway"] = input => ReadFramesAsync(TunnelEnd.Gateway, input),
         ["frames-relay"] = input => ReadFramesAsync(TunnelEnd.Relay, input),
+        ["reuse-gateway"] = input => ReadTunnelsAsync(TunnelEnd.Gateway, input),
+        ["reuse-relay"] = input => ReadTunnelsAsync(TunnelEnd.Relay, input),
     };
 
     public static TheoryData<string> Cases =>
@@ -56,6 +58,12 @@ public sealed class FuzzTests
 
     [Fact]
     public Task Frames_from_a_gateway_survive_mutation() => FuzzAsync("frames-relay", random => WebSocketOracleTests.NextFrames(random, isMasked: false));
+
+    [Fact]
+    public Task Tunnels_one_after_another_survive_mutation_at_the_gateway() => FuzzAsync("reuse-gateway", random => NextTunnels(random, isMasked: true));
+
+    [Fact]
+    public Task Tunnels_one_after_another_survive_mutation_at_the_relay() => FuzzAsync("reuse-relay", random => NextTunnels(random, isMasked: false));
 
     private static async Task FuzzAsync(string target, Func<Random, byte[]> valid)
     {
@@ -154,6 +162,46 @@ public sealed class FuzzTests
         }
 
         return ValueTask.CompletedTask;
+    }
+
+    private static byte[] NextTunnels(Random random, bool isMasked)
+    {
+        var key = isMasked ? random.NextBytes(4) : null;
+        var frames = new List<byte>();
+        for (var tunnels = random.Next(1, 4); tunnels > 0; tunnels--)
+        {
+            for (var chunks = random.Next(0, 3); chunks > 0; chunks--) frames.AddRange(RawFrame.Of(RawFrame.Binary, [0x0a, 2, 1, 2], key));
+            foreach (var message in (ReadOnlySpan<byte[]>)[[0xa0, 6, 1], [0x0a, 0], [0xb0, 6, 1]]) frames.AddRange(RawFrame.Of(RawFrame.Binary, message, key));
+            if (random.Next(3) == 0) frames.AddRange(RawFrame.Of(RawFrame.Ping, "?"u8, key));
+        }
+
+        return [.. frames];
+    }
+
+    // As the two programs do: to the end of the data, our own end, and on to the next tunnel.
+    private static async ValueTask ReadTunnelsAsync(TunnelEnd end, byte[] input)
+    {
+        var transport = new ScriptedTransport { PieceBytes = input.Length % 3 == 0 ? 5 : int.MaxValue }.Give(input).End();
+        var tunnel = new TunnelStream(transport, end, peerKnowsEndOfData: true, new FakeTimeProvider()) { CarriesReuse = true };
+        long read = 0;
+        try
+        {
+            for (TunnelStream? next = tunnel; next is not null; next = await tunnel.NextAsync(Limits.Token))
+            {
+                tunnel = next;
+                while (await tunnel.ReadChunkAsync(Limits.Token) is { } chunk) read += chunk.Data.Length;
+                if (end == TunnelEnd.Gateway) await tunnel.EndTunnelAsync(Limits.Token);
+                else await tunnel.EndWriteAsync(Limits.Token);
+            }
+        }
+        catch (IOException e) when (e is ProtocolException or TunnelAbortedException)
+        {
+            HostPortTests.AssertIsHarmless(e.Message);
+            Assert.Null(await tunnel.NextAsync(Limits.Token));
+        }
+
+        Assert.True(read <= input.Length);
+        await tunnel.DisposeAsync();
     }
 
     private static async ValueTask ReadFramesAsync(TunnelEnd end, byte[] input)
