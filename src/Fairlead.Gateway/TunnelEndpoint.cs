@@ -173,7 +173,7 @@ internal sealed class TunnelEndpoint(SessionRegistry sessions, ConnectHandler co
         var knowsReuse = mayWait && Agree(context, Protocol.ReuseHeader, Protocol.ReuseVersion);
         context.Response.Headers[Protocol.GatewayHeader] = GatewayApp.Version;
         var upgraded = await upgrade.UpgradeAsync();
-        return new TunnelStream(context.Features.Get<OuterConnection>()?.TakeOver() ?? upgraded, TunnelEnd.Gateway, knowsEndOfData, TimeProvider.System) { PeerKnowsNotices = knowsNotices, CarriesReuse = knowsReuse };
+        return new TunnelStream(context.Features.Get<OuterConnection>()?.TakeOver() ?? upgraded, TunnelEnd.Gateway, knowsEndOfData, TimeProvider.System) { PeerKnowsNotices = knowsNotices, CarriesReuse = knowsReuse, FoundBroken = context.Abort };
     }
 
     // Without the end of data as a chunk of its own, the end of a tunnel is that of its WebSocket.

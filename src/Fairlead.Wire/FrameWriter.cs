@@ -33,6 +33,9 @@ internal sealed class FrameWriter : IAsyncDisposable
     /// <summary>True when nothing can be sent any more: the close frame was, or the connection broke.</summary>
     public bool IsClosed => _closeSent || _isBroken;
 
+    /// <summary>Called once when a keepalive finds the connection broken, which a reader that waits for something else would not see. It must not throw. Default: none.</summary>
+    public Action? FoundBroken { get; set; }
+
     /// <summary>Cancelled when the WebSocket is disposed.</summary>
     public CancellationToken Disposed => _disposal.Token;
 
@@ -165,8 +168,13 @@ internal sealed class FrameWriter : IAsyncDisposable
             {
                 await SendAsync(FrameKind.Binary, Chunk.KeepAlive.ToArray(), isData: false, isSecret: false, _disposal.Token).ConfigureAwait(false);
             }
-            catch (Exception e) when (e is TunnelAbortedException or OperationCanceledException)
+            catch (OperationCanceledException)
             {
+                return;
+            }
+            catch (TunnelAbortedException)
+            {
+                FoundBroken?.Invoke();
                 return;
             }
             finally

@@ -70,6 +70,9 @@ public sealed class TunnelStream : Stream
     /// <summary>Takes each notice of the peer, on the way of reading; it must be quick and not throw. Default: none, and notices are passed over.</summary>
     public Action<Notice>? NoticeReceived { get; set; }
 
+    /// <summary>Called once when a keepalive finds the connection broken while nobody reads; it must not throw. Default: none.</summary>
+    public Action? FoundBroken { get => _writer.FoundBroken; set => _writer.FoundBroken = value; }
+
     /// <summary>True once the peer's close frame came: it neither sends nor reads any more.</summary>
     public bool IsClosedByPeer { get; private set; }
 

@@ -530,6 +530,19 @@ public sealed class TunnelStreamTests
     }
 
     [Fact]
+    public async Task A_connection_that_a_keepalive_finds_broken_is_told_to_who_does_not_read()
+    {
+        var clock = new FakeTimeProvider();
+        var transport = new ScriptedTransport { WriteFailure = new IOException("gone") };
+        var told = new TaskCompletionSource();
+        await using var tunnel = new TunnelStream(transport, TunnelEnd.Gateway, peerKnowsEndOfData: true, clock) { FoundBroken = told.SetResult };
+
+        clock.Advance(Protocol.KeepAliveInterval);
+
+        await told.Task.WaitAsync(Limits.Token);
+    }
+
+    [Fact]
     public async Task A_keepalive_that_cannot_be_sent_harms_nobody()
     {
         var clock = new FakeTimeProvider();
