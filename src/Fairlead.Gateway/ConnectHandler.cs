@@ -75,17 +75,18 @@ internal sealed class ConnectHandler(
         // 5. Serve until it ends: by either side, or with its session.
         var tunnel = new Tunnel(record.Tunnel, lease, asked.Destination, notice => stream.TrySendNotice(notice));
         if (lease.Current.PassesThrough(asked.Destination) is not null)
-            await PassThroughAsync(context, stream, tunnel, lease, asked.Early, record);
+            await PassThroughAsync(context, stream, tunnel, lease, asked.Early, entry);
         else
-            await InterceptAsync(context, stream, tunnel, lease, asked.Early, record);
+            await InterceptAsync(context, stream, tunnel, lease, asked.Early, entry);
         if (tunnel.WhyCut is { } cut) (record.Outcome, record.Detail) = (tunnel.IsRevoked ? Outcome.SessionRevoked : Outcome.Limited, cut);
         return record.Outcome == Outcome.Completed && stream.IsWhole;
     }
 
     private static (int Status, Outcome Outcome, string Why)? Limited(string? limit) => limit is null ? null : (429, Outcome.Limited, limit);
 
-    private async Task PassThroughAsync(HttpContext context, TunnelStream stream, Tunnel tunnel, SessionLease lease, ReadOnlyMemory<byte> early, TunnelRecord record)
+    private async Task PassThroughAsync(HttpContext context, TunnelStream stream, Tunnel tunnel, SessionLease lease, ReadOnlyMemory<byte> early, TunnelEntry entry)
     {
+        var record = entry.Record;
         using var cut = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, lease.Revoked);
         var isWhole = false;
         try
@@ -97,12 +98,13 @@ internal sealed class ConnectHandler(
             // Cut with its session, which the caller records.
         }
 
-        if (isWhole && !lease.Revoked.IsCancellationRequested) await EndAsync(stream, record.Outcome == Outcome.Completed, limit => stream.CarriesReuse ? stream.DropToEndAsync(MaxDroppedBytes, limit).AsTask() : stream.WaitForCloseAsync(limit).AsTask());
+        if (isWhole && !lease.Revoked.IsCancellationRequested) await EndAsync(stream, entry, record.Outcome == Outcome.Completed, limit => stream.CarriesReuse ? stream.DropToEndAsync(MaxDroppedBytes, limit).AsTask() : stream.WaitForCloseAsync(limit).AsTask());
         else await CutAsync(context, stream, limit => stream.WaitForCloseAsync(limit).AsTask());
     }
 
-    private async Task InterceptAsync(HttpContext context, TunnelStream stream, Tunnel tunnel, SessionLease lease, ReadOnlyMemory<byte> early, TunnelRecord record)
+    private async Task InterceptAsync(HttpContext context, TunnelStream stream, Tunnel tunnel, SessionLease lease, ReadOnlyMemory<byte> early, TunnelEntry entry)
     {
+        var record = entry.Record;
         await using var connection = new TunnelConnection(tunnel, stream, early);
         await using var onRevoked = lease.Revoked.Register(() => connection.Abort(new ConnectionAbortedException(lease.WhyEnded)));
         var receiving = connection.ReceiveAsync();
@@ -112,7 +114,7 @@ internal sealed class ConnectHandler(
         if (gaveUp is null)
         {
             // All that the inner server wrote is on its way: say so, and let the peer say the same.
-            await EndAsync(stream, Classify(tunnel, gaveUp, broke: null).Outcome == Outcome.Completed, limit => receiving.WaitAsync(limit));
+            await EndAsync(stream, entry, Classify(tunnel, gaveUp, broke: null).Outcome == Outcome.Completed, limit => receiving.WaitAsync(limit));
         }
         else
         {
@@ -125,9 +127,10 @@ internal sealed class ConnectHandler(
         (record.Outcome, record.Detail) = Classify(tunnel, gaveUp, broke);
     }
 
-    private async Task EndAsync(TunnelStream stream, bool mayGoOn, Func<CancellationToken, Task> peerEnded)
+    private async Task EndAsync(TunnelStream stream, TunnelEntry entry, bool mayGoOn, Func<CancellationToken, Task> peerEnded)
     {
         using var limit = new CancellationTokenSource(CloseTimeout, time);
+        entry.GiveBack();
         try
         {
             if (mayGoOn && stream.CarriesReuse) await stream.EndTunnelAsync(limit.Token);

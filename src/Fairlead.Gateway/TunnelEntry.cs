@@ -37,12 +37,19 @@ internal sealed class TunnelEntry : IAsyncDisposable
         return lease.TakeTunnel(out isFarBeyond);
     }
 
+    /// <summary>Gives back what was taken, before the peer is told that the tunnel is over: it may ask for the next at once, on whichever WebSocket.</summary>
+    public void GiveBack()
+    {
+        _taken?.ReturnTunnel();
+        _taken = null;
+    }
+
     /// <summary>No tunnel was asked for after all: there is nothing to record.</summary>
     public void Withdraw() => _isWithdrawn = true;
 
     public async ValueTask DisposeAsync()
     {
-        _taken?.ReturnTunnel();
+        GiveBack();
         if (_isWithdrawn) return;
         Record.BytesIn = Stream?.BytesRead ?? 0;
         Record.BytesOut = Stream?.BytesWritten ?? 0;
