@@ -9,6 +9,7 @@ internal sealed class FrameReader(Stream transport, TunnelEnd end)
 {
     private const int BufferBytes = 64 * 1024;
 
+    private readonly FairTurn _turn = new();
     private byte[] _buffer = [];
     private int _start;
     private int _filled;
@@ -109,7 +110,9 @@ internal sealed class FrameReader(Stream transport, TunnelEnd end)
     {
         try
         {
-            return await transport.ReadAsync(buffer, cancellationToken).ConfigureAwait(false);
+            var reading = transport.ReadAsync(buffer, cancellationToken);
+            if (_turn.IsOver(reading.IsCompleted)) await FairTurn.Others;
+            return await reading.ConfigureAwait(false);
         }
         catch (Exception e) when (TunnelAbortedException.IsBrokenConnection(e, cancellationToken))
         {

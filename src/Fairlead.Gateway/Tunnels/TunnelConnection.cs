@@ -21,8 +21,9 @@ internal sealed class TunnelConnection
     private readonly Tunnel _tunnel;
     private readonly TunnelStream _stream;
     private readonly ReadOnlyMemory<byte> _early;
+    // The reader gets a turn of its own: run by who writes, a flood that is always there would keep a thread for as long as it lasts.
     private readonly Pipe _input = new(new PipeOptions(
-        pool: LargeBlockPool.Instance, pauseWriterThreshold: MaxWaitingBytes, resumeWriterThreshold: MaxWaitingBytes / 2, readerScheduler: PipeScheduler.Inline, writerScheduler: PipeScheduler.Inline, useSynchronizationContext: false));
+        pool: LargeBlockPool.Instance, pauseWriterThreshold: MaxWaitingBytes, resumeWriterThreshold: MaxWaitingBytes / 2, writerScheduler: PipeScheduler.Inline, useSynchronizationContext: false));
     private readonly CancellationTokenSource _closed = new();
     private readonly CancellationTokenSource _stopReceiving = new();
     private readonly TaskCompletionSource<ConnectionAbortedException?> _finished = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -37,6 +38,7 @@ internal sealed class TunnelConnection
         _early = early;
         ConnectionId = tunnel.Id;
         Transport = this;
+        Input = new FairReader(_input.Reader);
         Output = PipeWriter.Create(new CountedOutput(stream, Count), new StreamPipeWriterOptions(LargeBlockPool.Instance, leaveOpen: true));
         Features.Set(tunnel);
         Features.Set<IConnectionIdFeature>(this);
@@ -61,7 +63,7 @@ internal sealed class TunnelConnection
 
     public MemoryPool<byte> MemoryPool => LargeBlockPool.Instance;
 
-    public PipeReader Input => _input.Reader;
+    public PipeReader Input { get; }
 
     public PipeWriter Output { get; }
 
