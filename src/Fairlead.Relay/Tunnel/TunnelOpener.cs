@@ -81,6 +81,7 @@ internal sealed class TunnelOpener(GatewayDialer dialer, ReadyWebSockets ready, 
         DialException? last = null;
         for (var attempt = 1; ; attempt++)
         {
+            var started = time.GetTimestamp();
             try
             {
                 return (await dialer.OpenTunnelAsync(token, either.Token), null);
@@ -91,6 +92,9 @@ internal sealed class TunnelOpener(GatewayDialer dialer, ReadyWebSockets ready, 
             }
             catch (OperationCanceledException) when (!stopping.IsCancellationRequested)
             {
+                // What was cut off soon after it began is no sign of silence: what the others met says more.
+                if (last is not null && time.GetElapsedTime(started) < limit / 2) return (null, Describe(last, attempt, time.GetElapsedTime(began)));
+
                 var before = last is null ? "" : $" (attempt {attempt}; the one before: {last.Message})";
                 return (null, new OpenFailure(NoticeKind.Timeout, $"the gateway did not open a tunnel within {limit.TotalSeconds} s{before}"));
             }

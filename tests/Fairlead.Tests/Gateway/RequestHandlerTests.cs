@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Text;
 using System.Text.Json;
@@ -527,8 +528,10 @@ public sealed class RequestHandlerTests : IAsyncLifetime
             new Dictionary<string, IPEndPoint> { [Edge.Host] = _origin.EndPoint }, _ca, auditFile: Path.Combine(disk.Root, "audit.jsonl"), guarantee: Fairlead.Gateway.Audit.AuditGuarantee.BeforeUpstreamAlways);
         var workload = await Workload.OpenAsync(edge);
         disk.Fill();
-        // The disk counts in pages, so some records still fit, each in a write of its own. The one that does not is the last that is forwarded.
-        for (var i = 0; i < 20 && (await workload.SendAsync($"TRACE /{new string('x', 3000)} HTTP/1.1\r\nHost: api.test\r\n\r\n")).Status == 405; i++) await Task.Delay(60, Limits.Token);
+        // The disk counts in pages, so some records still fit, each in a write of its own: the next one is sent when this one is in the file. The one that does not fit is the last.
+        long before;
+        do before = new FileInfo(edge.AuditFile).Length;
+        while ((await workload.SendAsync($"TRACE /{new string('x', 3000)} HTTP/1.1\r\nHost: api.test\r\n\r\n")).Status == 405 && await HasGrownAsync(edge.AuditFile, before));
 
         var refused = await workload.GetAsync();
         var refusedAgain = await workload.GetAsync();
@@ -540,6 +543,17 @@ public sealed class RequestHandlerTests : IAsyncLifetime
         for (var deadline = Limits.Token; (await workload.GetAsync()).Status != 200; deadline.ThrowIfCancellationRequested()) await Task.Delay(10, deadline);
         await workload.CloseAsync();
         Assert.Contains("audit_unavailable", OutcomesOf(await edge.StopAsync()));
+    }
+
+    // False when what was sent cannot be in the file any more.
+    private static async Task<bool> HasGrownAsync(string file, long before)
+    {
+        for (var began = Stopwatch.GetTimestamp(); new FileInfo(file).Length == before; await Task.Delay(5, Limits.Token))
+        {
+            if (Stopwatch.GetElapsedTime(began) > TimeSpan.FromSeconds(3)) return false;
+        }
+
+        return true;
     }
 
     [Fact]

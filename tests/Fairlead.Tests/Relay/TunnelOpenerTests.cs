@@ -142,6 +142,25 @@ public sealed class TunnelOpenerTests : IAsyncLifetime
         Assert.Equal("timeout", relay.Relay.Status.Refusals[0].Kind);
     }
 
+    [Fact(Timeout = Limits.TestMilliseconds)]
+    public async Task An_attempt_cut_off_soon_after_it_began_says_less_than_what_the_others_met()
+    {
+        await using var relay = await RelayUnderTest.StartAsync(_gateway);
+        var first = TimeProvider.System.GetTimestamp();
+        _gateway.OnUpgrade = async context =>
+        {
+            // Most of the relay's 2 s go to refusals; the attempt that they leave a little for is not answered.
+            if (TimeProvider.System.GetElapsedTime(first) > TimeSpan.FromSeconds(1.2)) await Task.Delay(Timeout.InfiniteTimeSpan, context.RequestAborted);
+            await Refuse(503)(context);
+        };
+        using var tool = await relay.ConnectAsync();
+
+        await tool.SendAsync(Connect);
+
+        Assert.Matches(@"refused the tunnel with status 503: .* \(tried [0-9]+ times in [0-9.]+ s\)\.\n$", await tool.ReadToEndAsync());
+        Assert.Equal("gateway", relay.Relay.Status.Refusals[0].Kind);
+    }
+
     private RequestDelegate Refuse(int status, string? retryAfter = null) => context =>
     {
         _upgrades++;
