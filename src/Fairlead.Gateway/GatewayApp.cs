@@ -78,6 +78,7 @@ internal sealed class GatewayApp : IAsyncDisposable
         using var startLog = LoggerFactory.Create(logging => GatewayServers.ConfigureLogging(logging, logLevel));
         var logger = startLog.CreateLogger<GatewayApp>();
         KeepMemoryPrivate(logger);
+        _ = TlsBuffers.ReleaseWhenIdle();
         var authorities = OpenAuthorities(options.Ca, time, startLog.CreateLogger<CertificateAuthorities>());
         var sinks = new SinkSet(options.Sinks, time);
         var audit = AuditLog.Open(options.Audit, time, startLog.CreateLogger<AuditLog>(), sinks.Progress);

@@ -96,7 +96,7 @@ internal sealed class FrameReader(Stream transport, TunnelEnd end)
         {
             // An idle tunnel holds no buffer: give it back, and take one again when the zero-byte read says that bytes are there.
             ReturnBuffers();
-            await ReadTransportAsync(Memory<byte>.Empty, cancellationToken).ConfigureAwait(false);
+            _ = await ReadTransportAsync(Memory<byte>.Empty, cancellationToken).ConfigureAwait(false);
         }
 
         MakeRoom(Math.Max(frameBytes, FrameHeader.MaxBytes));
@@ -110,7 +110,7 @@ internal sealed class FrameReader(Stream transport, TunnelEnd end)
     {
         try
         {
-            var reading = transport.ReadAsync(buffer, cancellationToken);
+            var reading = buffer.IsEmpty ? RecordStream.WaitAsync(transport, cancellationToken) : transport.ReadAsync(buffer, cancellationToken);
             if (_turn.IsOver(reading.IsCompleted)) await FairTurn.Others;
             return await reading.ConfigureAwait(false);
         }

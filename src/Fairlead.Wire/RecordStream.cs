@@ -42,8 +42,26 @@ public sealed class RecordStream(Stream inner, bool holdsWrites = false) : Strea
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         if (_start < _end) return new ValueTask<int>(Take(buffer));
-        // Who waits for a byte waits without a buffer; and what the caller has room for needs none of ours.
-        return buffer.IsEmpty || buffer.Length >= BufferBytes ? inner.ReadAsync(buffer, cancellationToken) : FillAsync(buffer, cancellationToken);
+        // Who waits for a byte waits without a buffer; and what the caller has room for needs none of ours. One that is short is for a message of the handshake, behind which nothing follows.
+        if (buffer.IsEmpty) return WaitAsync(inner, cancellationToken);
+        return buffer.Length is < FullRecordBytes or >= BufferBytes ? inner.ReadAsync(buffer, cancellationToken) : FillAsync(buffer, cancellationToken);
+    }
+
+    /// <summary>Waits for a byte, or the end, without a buffer.</summary>
+    /// <param name="stream">A connection, or TLS on one.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
+    /// <returns>0, as a read of no bytes does.</returns>
+    internal static ValueTask<int> WaitAsync(Stream stream, CancellationToken cancellationToken)
+    {
+        var wait = stream.ReadAsync(Memory<byte>.Empty, cancellationToken);
+        return wait.IsCompletedSuccessfully ? wait : AgainAsync(wait);
+
+        // A socket ends such a wait with any event, also one of bytes that were read before the wait began. The second time it looks for itself.
+        async ValueTask<int> AgainAsync(ValueTask<int> first)
+        {
+            _ = await first.ConfigureAwait(false);
+            return await stream.ReadAsync(Memory<byte>.Empty, cancellationToken).ConfigureAwait(false);
+        }
     }
 
     /// <inheritdoc/>

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Fairlead.Wire;
 
 namespace Fairlead.Relay.Startup;
 
@@ -17,7 +18,9 @@ internal static class OpenSsl
         foreach (var version in Versions)
         {
             // It stays loaded, for .NET.
-            if (NativeLibrary.TryLoad($"libssl.so.{version}", out _)) return;
+            if (!NativeLibrary.TryLoad($"libssl.so.{version}", out _)) continue;
+            _ = TlsBuffers.ReleaseWhenIdle();
+            return;
         }
 
         throw new StepException("this image has no OpenSSL library (libssl.so.3)", "Install it: libssl3 in Debian and Ubuntu, openssl-libs in Fedora and RHEL.");

@@ -171,7 +171,8 @@ internal sealed class TunnelPump(Socket tool, TunnelStream tunnel, TimeSpan idle
         {
             while (true)
             {
-                // Waiting for bytes without a buffer: a tool that is silent costs none.
+                // Waiting for bytes without a buffer: a tool that is silent costs none. Twice, as such a wait ends also with an event of bytes that were read before it.
+                if (tool.Available == 0) await tool.ReceiveAsync(Memory<byte>.Empty, cancellationToken);
                 if (tool.Available == 0) await tool.ReceiveAsync(Memory<byte>.Empty, cancellationToken);
                 if (!await PassUpAsync(cancellationToken)) break;
             }

@@ -59,13 +59,37 @@ public sealed class RecordStreamTests
         await using var transport = new ScriptedTransport().Give(RandomNumberGenerator.GetBytes(4 * Record));
         await using var stream = new RecordStream(transport);
 
-        for (var i = 0; i < 8; i++)
+        for (var i = 0; i < 4; i++)
         {
             Assert.Equal(0, await stream.ReadAsync(Memory<byte>.Empty, Limits.Token));
-            Assert.Equal(Record / 2, await stream.ReadAsync(new byte[Record / 2], Limits.Token));
+            Assert.Equal(Record, await stream.ReadAsync(new byte[Record], Limits.Token));
         }
 
         Assert.Equal([0, 128 * 1024], transport.ReadBufferBytes);
+    }
+
+    [Fact]
+    public async Task A_message_of_the_handshake_is_read_without_a_buffer_of_its_own()
+    {
+        await using var transport = new ScriptedTransport().Give(new byte[300]);
+        await using var stream = new RecordStream(transport);
+
+        Assert.Equal(300, await stream.ReadAsync(new byte[8 * 1024], Limits.Token));
+
+        Assert.Equal([8 * 1024], transport.ReadBufferBytes);
+    }
+
+    [Fact]
+    public async Task Who_waits_for_a_byte_goes_on_waiting_after_an_event_of_bytes_that_were_read_already()
+    {
+        await using var transport = new ScriptedTransport();
+        await using var stream = new RecordStream(transport);
+
+        var wait = stream.ReadAsync(Memory<byte>.Empty, Limits.Token);
+        transport.Give([1]);
+
+        Assert.Equal(0, await wait);
+        Assert.Equal([0, 0], transport.ReadBufferBytes);
     }
 
     [Fact]
