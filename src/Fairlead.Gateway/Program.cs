@@ -22,6 +22,7 @@ return await root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessT
 
 static async Task<int> ServeAsync(string configFile, bool isLocal, string? sessionId, CancellationToken cancellationToken)
 {
+    _ = Task.Run(WarmUp.RunAsync, CancellationToken.None);
     using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
     using var onTerminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
     using var onInterrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
