@@ -78,22 +78,39 @@ internal sealed class AuditTail(string active, long after) : IDisposable
 
     private bool OpenNext()
     {
-        // What its name says may not be in it, and it is not opened twice.
-        var (closed, lastSeq) = AuditFiles.ClosedOf(active).FirstOrDefault(f => f.LastSeq > Math.Max(_last, _opened));
+        var next = NextClosed();
         // Renamed since: its name as a closed file comes next.
-        if (closed is null && _file is not null && IsOpen(active)) return false;
+        if (next is null && _file is not null && IsOpen(active)) return false;
         try
         {
-            var next = AuditFiles.Open(closed ?? active);
+            var file = AuditFiles.Open(next?.Path ?? active);
+            // Closed between the look and the opening: what was opened is behind that one, or is it.
+            if (next is null && (next = NextClosed()) is { } missed)
+            {
+                file.Dispose();
+                file = AuditFiles.Open(missed.Path);
+            }
+
             _file?.Dispose();
-            (_file, _begin, _end) = (next, 0, 0);
-            _opened = Math.Max(_opened, lastSeq);
+            (_file, _begin, _end) = (file, 0, 0);
+            _opened = Math.Max(_opened, next?.LastSeq ?? 0);
             return true;
         }
         catch (FileNotFoundException)
         {
             return false; // between two files, or deleted just now
         }
+    }
+
+    // What its name says may not be in it, and it is not opened twice.
+    private (string Path, long LastSeq)? NextClosed()
+    {
+        foreach (var file in AuditFiles.ClosedOf(active))
+        {
+            if (file.LastSeq > Math.Max(_last, _opened)) return file;
+        }
+
+        return null;
     }
 
     // The file behind the name is the one that is open when both have the same length and the same beginning: lines of a chain are never the same twice.

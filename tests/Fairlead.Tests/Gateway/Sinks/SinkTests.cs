@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
@@ -138,6 +139,44 @@ public sealed class SinkTests : IDisposable
         File.WriteAllText(Active, one + two);
 
         Assert.Equal([two], Read(tail, 2));
+    }
+
+    /// <summary>Between the look at the directory and the opening of the file that is written, that one may be closed and another one begun.</summary>
+    [Fact]
+    public async Task No_file_is_passed_over_however_fast_they_are_closed()
+    {
+        const int Records = 1000;
+        var (onDisk, read) = (0L, new List<long>());
+        var writing = Task.Run(
+            () =>
+            {
+                for (var seq = 1; seq <= Records; seq++)
+                {
+                    // Every other file is begun when all is read, so that the reader is looking for it; and closed after none to a hundred microseconds.
+                    if (seq % 2 == 1) SpinWait.SpinUntil(() => Volatile.Read(ref onDisk) == Last() || Limits.Token.IsCancellationRequested);
+                    else for (var began = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(began) < TimeSpan.FromMicroseconds(seq % 100);) { }
+
+                    if (seq > 1) File.Move(Active, AuditFiles.ClosedName(Active, seq - 1, DateTimeOffset.UnixEpoch));
+                    File.WriteAllText(Active, Line(seq, "x"));
+                    Volatile.Write(ref onDisk, seq);
+                }
+            },
+            Limits.Token);
+        using var tail = new AuditTail(Active, 0);
+        for (var deadline = Limits.Token; !deadline.IsCancellationRequested && Last() < Records;)
+        {
+            var more = tail.Read(Volatile.Read(ref onDisk), 10);
+            lock (read) read.AddRange(more.Select(r => r.Line.Seq));
+        }
+
+        await writing;
+
+        Assert.Equal(Enumerable.Range(1, Records).Select(i => (long)i), read);
+
+        long Last()
+        {
+            lock (read) return read.Count == 0 ? 0 : read[^1];
+        }
     }
 
     [Fact]
