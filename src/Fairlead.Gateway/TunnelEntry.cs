@@ -13,6 +13,7 @@ internal sealed class TunnelEntry : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly long _began;
     private SessionLease? _taken;
+    private bool _isReturned;
     private bool _isWithdrawn;
 
     public TunnelEntry(AuditLog audit, GatewayMetrics metrics, TimeProvider time)
@@ -38,18 +39,15 @@ internal sealed class TunnelEntry : IAsyncDisposable
     }
 
     /// <summary>Gives back what was taken, before the peer is told that the tunnel is over: it may ask for the next at once, on whichever WebSocket.</summary>
-    public void GiveBack()
-    {
-        _taken?.ReturnTunnel();
-        _taken = null;
-    }
+    public void GiveBack() => _isReturned = _isReturned || _taken?.TryReturnEarly() == true;
 
     /// <summary>No tunnel was asked for after all: there is nothing to record.</summary>
     public void Withdraw() => _isWithdrawn = true;
 
     public async ValueTask DisposeAsync()
     {
-        GiveBack();
+        if (_isReturned) _taken!.Gone();
+        else _taken?.ReturnTunnel();
         if (_isWithdrawn) return;
         Record.BytesIn = Stream?.BytesRead ?? 0;
         Record.BytesOut = Stream?.BytesWritten ?? 0;

@@ -11,6 +11,9 @@ internal sealed class SessionLease(Session session, IReadOnlyList<SessionUsage> 
 {
     private const int RefusedAtOnce = 16;
 
+    // So many connections a session may have beyond its tunnels by not answering their end.
+    private const int EndingAtOnce = 16;
+
     private readonly CancellationTokenSource _revoked = new();
     private Session _current = session;
 
@@ -73,6 +76,17 @@ internal sealed class SessionLease(Session session, IReadOnlyList<SessionUsage> 
     {
         foreach (var usage in usages) usage.AddTunnel(-1);
     }
+
+    /// <summary>Gives back a tunnel that is over, before its relay is told so; <see cref="Gone"/> is to be called in any case when its connection has ended, too.</summary>
+    /// <returns>False when too many are so far and have not gone: then it is to be given back when it has.</returns>
+    public bool TryReturnEarly()
+    {
+        if (!RootUsage.TryEnd(EndingAtOnce)) return false;
+        ReturnTunnel();
+        return true;
+    }
+
+    public void Gone() => RootUsage.Gone();
 
     /// <summary>Takes a request.</summary>
     /// <param name="wait">How long until one may pass; zero when waiting does not help.</param>

@@ -7,6 +7,7 @@ internal sealed class SessionUsage(TimeProvider time)
     private long _bytes;
     private int _tunnels;
     private int _parked;
+    private int _ending;
     private double? _allowance;
     private long _filled;
 
@@ -23,14 +24,15 @@ internal sealed class SessionUsage(TimeProvider time)
 
     /// <summary>Takes a place for a WebSocket that waits, which <see cref="Unpark"/> gives back in any case when there was one.</summary>
     /// <param name="most">The limit.</param>
-    public bool TryPark(int most)
-    {
-        if (Interlocked.Increment(ref _parked) <= most) return true;
-        Unpark();
-        return false;
-    }
+    public bool TryPark(int most) => TryAdd(ref _parked, most);
 
     public void Unpark() => Interlocked.Decrement(ref _parked);
+
+    /// <summary>Takes a place for a tunnel that counts no more and is not gone yet, which <see cref="Gone"/> gives back in any case when there was one.</summary>
+    /// <param name="most">The limit.</param>
+    public bool TryEnd(int most) => TryAdd(ref _ending, most);
+
+    public void Gone() => Interlocked.Decrement(ref _ending);
 
     public void AddBytes(long count) => Interlocked.Add(ref _bytes, count);
 
@@ -51,5 +53,12 @@ internal sealed class SessionUsage(TimeProvider time)
             _allowance--;
             return true;
         }
+    }
+
+    private static bool TryAdd(ref int count, int most)
+    {
+        if (Interlocked.Increment(ref count) <= most) return true;
+        Interlocked.Decrement(ref count);
+        return false;
     }
 }

@@ -139,6 +139,24 @@ public sealed class ReuseTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Who_never_answers_the_end_of_its_tunnels_gets_few_beyond_its_limit()
+    {
+        await using var edge = await Edge.StartAsync(_origin, _ca, Edge.SessionOf("s1", Edge.Token) with { Limits = new SessionLimits { Tunnels = 1 } });
+        // Each is over for the gateway, which said so and waits for the answer.
+        for (var i = 0; i <= 16; i++)
+        {
+            var ended = await (await Workload.UpgradeAsync(edge, reuse: true)).AskAgainAsync(edge);
+            Assert.Equal(200, (await ended.GetAsync(headers: "Connection: close\r\n")).Status);
+            while (await ended.Tunnel.ReadChunkAsync(Limits.Token) is not null) { }
+            Assert.True(ended.Tunnel.IsPeerDone);
+        }
+
+        var beyond = await Workload.UpgradeAsync(edge, reuse: true);
+
+        Assert.Equal(429, (await beyond.SendConnectAsync(Workload.ConnectHead($"{Edge.Host}:443"))).Status);
+    }
+
+    [Fact]
     public async Task A_gateway_that_stops_does_not_wait_for_what_waits()
     {
         await using var edge = await Edge.StartAsync(_origin, _ca);

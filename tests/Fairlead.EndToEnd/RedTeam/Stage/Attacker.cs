@@ -67,19 +67,22 @@ internal static class Attacker
         return answer;
     }
 
-    public static async Task<string> ListenAsync(Stream stream)
+    /// <summary>Reads until nothing more comes.</summary>
+    /// <param name="stream">Where from.</param>
+    /// <param name="silence">For how long nothing; default: what an answer without pauses needs.</param>
+    public static async Task<string> ListenAsync(Stream stream, TimeSpan? silence = null)
     {
         var answer = new StringBuilder();
         var buffer = new byte[16 * 1024];
         try
         {
-            using var silence = new CancellationTokenSource(s_first);
+            using var limit = new CancellationTokenSource(s_first);
             while (true)
             {
-                var bytes = await stream.ReadAsync(buffer, silence.Token);
+                var bytes = await stream.ReadAsync(buffer, limit.Token);
                 if (bytes == 0) break;
                 answer.Append(Encoding.Latin1.GetString(buffer, 0, bytes));
-                silence.CancelAfter(s_silence);
+                limit.CancelAfter(silence ?? s_silence);
             }
         }
         catch (Exception e) when (e is IOException or OperationCanceledException or SocketException)

@@ -15,7 +15,8 @@ internal sealed class CanaryOrigin : IAsyncDisposable
     /// <summary>In an answer: a moment in which nothing is sent. It is none of the characters that are bytes.</summary>
     public const string Pause = "\ue000";
 
-    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(250);
+    /// <summary>Long enough that a gateway on a busy machine has read what came before it.</summary>
+    public static readonly TimeSpan LengthOfPause = TimeSpan.FromMilliseconds(600);
 
     private readonly TestAuthority _authority = new("Red Team Origin CA");
     private readonly X509Certificate2 _certificate;
@@ -113,7 +114,7 @@ internal sealed class CanaryOrigin : IAsyncDisposable
                 var (answer, isLast) = Answer(connection.ServerName, request, number);
                 foreach (var (i, part) in answer.Split(Pause).Index())
                 {
-                    if (i > 0) await Task.Delay(s_pause, _stop.Token);
+                    if (i > 0) await Task.Delay(LengthOfPause, _stop.Token);
                     await tls.WriteAsync(Encoding.Latin1.GetBytes(part), _stop.Token);
                 }
 
