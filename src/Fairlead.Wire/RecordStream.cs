@@ -5,14 +5,20 @@ namespace Fairlead.Wire;
 /// <summary>
 /// Lies between an <see cref="System.Net.Security.SslStream"/> and its connection, and makes few large reads and writes of its many. SslStream asks for one record of
 /// TLS at a time, each time waiting for a byte first, and writes two at a time: four system calls for 32 KiB, which cost as much as the encryption.
-/// <para>Memory: a pooled buffer of 128 KiB a direction, only while it has bytes in it. One reader and one writer may use it at a time, as with SslStream.</para>
+/// <para>Memory: a pooled buffer of 128 KiB for reading and one of <c>mostHeld</c> for writing, each only while it has bytes in it. One reader and one writer may use it at a time, as with SslStream.</para>
 /// </summary>
 /// <param name="inner">The connection; it is disposed with this stream.</param>
-/// <param name="holdsWrites">True when whoever writes flushes behind what belongs together: full records then wait for the flush. Default: false, and nothing waits.</param>
-public sealed class RecordStream(Stream inner, bool holdsWrites = false) : Stream
+/// <param name="mostHeld">
+/// Where whoever writes flushes behind what belongs together, so many bytes of full records may wait for the flush: as many as the buffer that they take, which a peer that does not read
+/// makes us keep. Default: 0, and nothing waits.
+/// </param>
+public sealed class RecordStream(Stream inner, int mostHeld = 0) : Stream
 {
     // RFC 8446 §5.2: a record is 2^14 bytes of data and some more at most. Eight of them without what is around them.
     private const int BufferBytes = 128 * 1024;
+
+    /// <summary>What a chunk of a tunnel becomes, and more: 128 KiB.</summary>
+    public const int HoldsChunks = BufferBytes;
 
     // One that is full is followed by another, most likely. A shorter one is the end of something, and releases what waits.
     private const int FullRecordBytes = 16 * 1024;
@@ -67,7 +73,7 @@ public sealed class RecordStream(Stream inner, bool holdsWrites = false) : Strea
     /// <inheritdoc/>
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        if (!holdsWrites || (_heldBytes == 0 && buffer.Length is < FullRecordBytes or > BufferBytes)) return inner.WriteAsync(buffer, cancellationToken);
+        if (mostHeld == 0 || (_heldBytes == 0 && (buffer.Length < FullRecordBytes || buffer.Length > mostHeld))) return inner.WriteAsync(buffer, cancellationToken);
         return HoldAsync(buffer, cancellationToken);
     }
 
@@ -136,8 +142,14 @@ public sealed class RecordStream(Stream inner, bool holdsWrites = false) : Strea
 
     private async ValueTask HoldAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken)
     {
-        if (_heldBytes + buffer.Length > BufferBytes) await ReleaseAsync(cancellationToken).ConfigureAwait(false);
-        _held ??= ArrayPool<byte>.Shared.Rent(BufferBytes);
+        if (_heldBytes + buffer.Length > mostHeld) await ReleaseAsync(cancellationToken).ConfigureAwait(false);
+        if (buffer.Length > mostHeld)
+        {
+            await inner.WriteAsync(buffer, cancellationToken).ConfigureAwait(false);
+            return;
+        }
+
+        _held ??= ArrayPool<byte>.Shared.Rent(mostHeld);
         buffer.CopyTo(_held.AsMemory(_heldBytes));
         _heldBytes += buffer.Length;
         if (buffer.Length < FullRecordBytes) await ReleaseAsync(cancellationToken).ConfigureAwait(false);

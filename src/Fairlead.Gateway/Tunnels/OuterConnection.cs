@@ -67,7 +67,7 @@ internal sealed class OuterConnection
     /// <returns>False when there is no agreement.</returns>
     public async Task<bool> SecureAsync(SslServerAuthenticationOptions options)
     {
-        var tls = new SslStream(new RecordStream(_stream, holdsWrites: true), leaveInnerStreamOpen: false);
+        var tls = new SslStream(new RecordStream(_stream, mostHeld: RecordStream.HoldsChunks), leaveInnerStreamOpen: false);
         _stream = tls;
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(_closed.Token);
         limit.CancelAfter(HandshakeTimeout);

@@ -124,7 +124,9 @@ internal sealed class RequestBody(PipeReader reader, long? length, Exchange exch
     /// <summary>Small pieces of a body that come one behind the other, sent as one: TLS gives 16 KiB at a time, and each piece has a way to go. Holds a buffer only while there is something in it.</summary>
     private sealed class Gathered(Stream stream, Exchange exchange) : IDisposable
     {
-        private const int MostBytes = 64 * 1024;
+        // Less than 32 KiB by what TLS adds (22 bytes a record, RFC 8446 §5.2), so that what it makes of it fits a buffer of that size. No more, as each request whose
+        // upstream reads slowly holds both.
+        private const int MostBytes = (32 * 1024) - 256;
 
         private byte[]? _buffer;
         private int _filled;
@@ -132,7 +134,7 @@ internal sealed class RequestBody(PipeReader reader, long? length, Exchange exch
         public async ValueTask AddAsync(ReadOnlyMemory<byte> piece, CancellationToken cancellationToken)
         {
             if (_filled + piece.Length > MostBytes) await SendAsync(cancellationToken);
-            if (piece.Length >= MostBytes / 2 && _filled == 0)
+            if (piece.Length >= MostBytes * 3 / 4 && _filled == 0)
             {
                 await stream.WriteAsync(piece, cancellationToken);
                 exchange.BytesIn += piece.Length;

@@ -12,6 +12,9 @@ internal static class UpstreamTls
     // Well below a full record (RFC 8446 §5.1), which RecordStream holds back until it is told that all is there; what is shorter it holds back for nobody.
     private const int MayBeHeldBytes = 8 * 1024;
 
+    // What a piece of a body becomes: an upstream that reads slowly makes us keep as much for each request, so it is no more.
+    private const int PieceBytes = 32 * 1024;
+
     // Reasons of OpenSSL (ERR_reason_error_string) and words of SslStream, and what they mean to somebody who does not know TLS.
     private static readonly (string Reason, string Meaning)[] Reasons =
     [
@@ -47,7 +50,7 @@ internal static class UpstreamTls
         NetworkStream connection, HostPort destination, bool offersHttp2, ClientCertificate? certificate, UpstreamOptions options, TimeProvider time, CancellationToken cancellationToken)
     {
         var trust = new UpstreamTrust(options.ExtraRoots, destination.Host, time);
-        var stream = new MergingSslStream(new RecordStream(connection, holdsWrites: true));
+        var stream = new MergingSslStream(new RecordStream(connection, mostHeld: PieceBytes));
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(options.HandshakeTimeout);
         try

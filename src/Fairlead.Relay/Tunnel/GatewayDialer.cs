@@ -148,7 +148,7 @@ internal sealed class GatewayDialer(GatewayAddress gateway, EgressProxy? proxy, 
     private async Task<Stream> SecureAsync(Stream connection, CancellationToken cancellationToken)
     {
         string? distrust = null;
-        var tls = new SslStream(new RecordStream(connection, holdsWrites: true), leaveInnerStreamOpen: false);
+        var tls = new SslStream(new RecordStream(connection, mostHeld: RecordStream.HoldsChunks), leaveInnerStreamOpen: false);
         var options = new SslClientAuthenticationOptions
         {
             TargetHost = gateway.Endpoint.Host,

@@ -15,7 +15,7 @@ public sealed class RecordStreamTests
     {
         await using var pair = await LoopbackPair.ConnectAsync();
         using var ca = new OriginCa();
-        await using var client = new SslStream(new RecordStream(pair.Client, holdsWrites: true));
+        await using var client = new SslStream(new RecordStream(pair.Client, mostHeld: RecordStream.HoldsChunks));
         await using var server = new SslStream(new RecordStream(pair.Server));
         await Task.WhenAll(
             server.AuthenticateAsServerAsync(new SslServerAuthenticationOptions { ServerCertificate = ca.Issue("localhost") }, Limits.Token),
@@ -116,7 +116,7 @@ public sealed class RecordStreamTests
     public async Task Full_records_wait_for_what_belongs_to_them_and_everything_else_goes_at_once()
     {
         await using var transport = new ScriptedTransport();
-        await using var stream = new RecordStream(transport, holdsWrites: true);
+        await using var stream = new RecordStream(transport, mostHeld: RecordStream.HoldsChunks);
 
         await stream.WriteAsync(new byte[300], Limits.Token);
         Assert.Equal([300], Sizes());

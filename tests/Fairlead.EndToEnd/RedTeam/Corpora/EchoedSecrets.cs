@@ -55,7 +55,7 @@ internal sealed partial class EchoedSecrets : Corpus
         await using var tls = await Attacker.OpenAsync(relay, target, name);
         if (tls is null) return "";
         var answer = await Attacker.SendAsync(tls, Encoding.Latin1.GetBytes(request));
-        return isSlow ? answer + await Attacker.ListenAsync(tls, silence: 3 * CanaryOrigin.LengthOfPause) : answer;
+        return isSlow ? answer + await Attacker.ListenAsync(tls, silence: 10 * CanaryOrigin.LengthOfPause) : answer;
     }
 
     private static string? FaultOf(AttackCase attack, CanaryOrigin origin, string answer)

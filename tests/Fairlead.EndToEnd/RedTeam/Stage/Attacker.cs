@@ -69,14 +69,14 @@ internal static class Attacker
 
     /// <summary>Reads until nothing more comes.</summary>
     /// <param name="stream">Where from.</param>
-    /// <param name="silence">For how long nothing; default: what an answer without pauses needs.</param>
+    /// <param name="silence">For how long nothing, also before the first byte; default: what an answer without pauses needs.</param>
     public static async Task<string> ListenAsync(Stream stream, TimeSpan? silence = null)
     {
         var answer = new StringBuilder();
         var buffer = new byte[16 * 1024];
         try
         {
-            using var limit = new CancellationTokenSource(s_first);
+            using var limit = new CancellationTokenSource(silence ?? s_first);
             while (true)
             {
                 var bytes = await stream.ReadAsync(buffer, limit.Token);
