@@ -150,7 +150,7 @@ public sealed class TunnelOpenerTests : IAsyncLifetime
         _gateway.OnUpgrade = async context =>
         {
             // Most of the relay's 2 s go to refusals; the attempt that they leave a little for is not answered.
-            if (TimeProvider.System.GetElapsedTime(first) > TimeSpan.FromSeconds(1.2)) await Task.Delay(Timeout.InfiniteTimeSpan, context.RequestAborted);
+            if (TimeProvider.System.GetElapsedTime(first) > TimeSpan.FromSeconds(1.6)) await Task.Delay(Timeout.InfiniteTimeSpan, context.RequestAborted);
             await Refuse(503)(context);
         };
         using var tool = await relay.ConnectAsync();
