@@ -10,8 +10,8 @@ namespace Fairlead.Gateway;
 /// <param name="time">The clock of the limit.</param>
 internal sealed class Parking(TimeProvider time) : IDisposable
 {
-    /// <summary>WebSockets of one session, its children's included, that may wait at once: 16. What is beyond is told so by the upgrade's answer, which then does not know reuse.</summary>
-    public const int MostOfSession = 16;
+    /// <summary>WebSockets of one session, its children's included, that may wait at once: 64. What is beyond is told so by the upgrade's answer, which then does not know reuse.</summary>
+    public const int MostOfSession = 64;
 
     /// <summary>How long a WebSocket may wait: 90 s. A relay lets it go earlier, so it meets this limit only when it lost count.</summary>
     public static readonly TimeSpan Limit = TimeSpan.FromSeconds(90);

@@ -14,7 +14,7 @@ namespace Fairlead.Relay;
 /// STORY 2: one tool's connection, from its CONNECT to its end.
 /// <list type="number">
 /// <item>Whose is it? Then read the head; anything but a CONNECT is answered here.</item>
-/// <item>Ask for a tunnel on a WebSocket that is ready; else open one to the gateway.</item>
+/// <item>Ask for a tunnel on a WebSocket that is ready, and tell the tool ahead what the gateway said the last time; else open one to the gateway.</item>
 /// <item>Hand over: the head with the session's credentials where it was not sent yet, then the bytes that came behind the tool's head.</item>
 /// <item>Pump both ways at once.</item>
 /// <item>Close, so that a cut stream never looks whole, or keep the WebSocket for the next tunnel.</item>
@@ -32,6 +32,8 @@ internal sealed class ConnectSession(
     TunnelOpener opener, string sessionId, SessionToken token, TimeSpan idleLimit, RelayStatus status, LocalPeer peers, RelayLog log, TimeProvider time)
 {
     private static readonly TimeSpan HeadLimit = TimeSpan.FromSeconds(10);
+
+    private readonly KnownTargets _known = new();
 
     /// <summary>Serves one connection and closes it. Never throws.</summary>
     /// <param name="tool">The accepted connection.</param>
@@ -72,16 +74,29 @@ internal sealed class ConnectSession(
             return;
         }
 
-        // 2. The tunnel. Nothing is established yet, so a failure can be told in words. Of what the tool sent with its CONNECT nothing goes out before the gateway
-        // has answered on a WebSocket that was idle: should that be dead, the CONNECT is sent again on a new one, and nothing can be there twice.
+        // 2. The tunnel. Of what the tool says nothing but a ClientHello goes out before the gateway has answered on a WebSocket that was idle: should that be dead, the CONNECT
+        // is sent again on a new one, and nothing that counts can be there twice. Where the tool is told nothing yet, a failure can be told in words.
         using var tracked = status.Track(request.Target);
-        var answered = await opener.AskReadyAsync((stream, token) => SendHeadAsync(stream, request.Target, token), stopping);
+        var words = new FirstWords(early);
+        var answered = await opener.AskReadyAsync(
+            async (stream, limit) =>
+            {
+                var isKnown = _known.Contains(request.Target);
+                if (isKnown) await words.TellAsync(tool, limit);
+                await SendHeadAsync(stream, request.Target, limit);
+                if (!isKnown) return;
+                await words.ListenAsync(tool, time, limit);
+                await stream.WriteAsync(words.Hello, limit);
+            },
+            stopping);
         var (tunnel, failure) = answered is { } ready ? (ready.Tunnel, null) : await opener.OpenAsync(token.Reveal(), stopping);
         if (tunnel is null)
         {
             tracked.Failed(failure!.Kind, $"{failure.Problem}.", Remedies.For(failure.Kind));
             log.Tunnel(request.Target, $"502, {failure.Problem}", 0, 0);
-            await LocalAnswer.SendAsync(tool, Answer("502 Bad Gateway", failure.Problem), stopping);
+            _known.Learn(request.Target, isEstablished: false);
+            if (words.Told > 0) Reset(tool);
+            else await LocalAnswer.SendAsync(tool, Answer("502 Bad Gateway", failure.Problem), stopping);
             return;
         }
 
@@ -93,23 +108,28 @@ internal sealed class ConnectSession(
             {
                 // 3. The hand-over.
                 if (answered is null) await SendHeadAsync(tunnel, request.Target, stopping);
-                await tunnel.WriteAsync(early, stopping);
+                await tunnel.WriteAsync(answered is null ? words.All : words.Rest, stopping);
                 opener.Prepare();
 
                 // 4. The pump.
-                pump = new TunnelPump(tool, tunnel, idleLimit, time)
+                pump = new TunnelPump(tool, tunnel, words.Told, idleLimit, time)
                 {
                     First = answered?.Answer,
-                    Refused = refusal => tracked.Failed(refusal.Kind, refusal.Message, Remedies.For(refusal.Kind)),
+                    Answered = refusal =>
+                    {
+                        _known.Learn(request.Target, isEstablished: refusal is null);
+                        if (refusal is not null) tracked.Failed(refusal.Kind, refusal.Message, Remedies.For(refusal.Kind));
+                    },
                 };
                 await pump.RunAsync(stopping);
             }
             catch (TunnelAbortedException e)
             {
-                pump = TunnelPump.BrokenAtOnce(tool, tunnel, time, e.Message);
+                pump = TunnelPump.BrokenAtOnce(tool, tunnel, words.Told, time, e.Message);
             }
 
             // 5. The end.
+            if (!pump.WasAnswered) _known.Learn(request.Target, isEstablished: false);
             await CloseAsync(tool, tunnel, pump, stopping);
             Explain(tracked, pump, isStopping: stopping.IsCancellationRequested);
             log.Tunnel(request.Target, pump.Outcome, tunnel.BytesWritten, pump.BytesToTool);
@@ -138,11 +158,16 @@ internal sealed class ConnectSession(
         else
         {
             // A reset, and no close frame of the normal kind: neither side may take what it got for the whole stream.
-            tool.LingerState = new LingerOption(enable: true, seconds: 0);
-            tool.Close();
+            Reset(tool);
             if (pump.ToolLeft) await KeepOrCloseAsync(tunnel, pump, stopping);
             else await pump.AbortTunnelAsync();
         }
+    }
+
+    private static void Reset(Socket tool)
+    {
+        tool.LingerState = new LingerOption(enable: true, seconds: 0);
+        tool.Close();
     }
 
     private async Task KeepOrCloseAsync(TunnelStream tunnel, TunnelPump pump, CancellationToken stopping)

@@ -31,8 +31,8 @@ internal sealed class ReadyWebSocket : IAsyncDisposable
     public bool IsOver => _first.IsCompleted;
 
     /// <summary>
-    /// Asks for a tunnel. Nothing but the CONNECT is sent before the answer. A gateway does nothing for a CONNECT alone but answer it, so where none came it is safe to
-    /// ask again elsewhere: no byte of the tool's is lost, and none is there twice.
+    /// Asks for a tunnel. Nothing but the CONNECT, and a ClientHello behind it, is sent before the answer. A gateway does nothing for a CONNECT alone but answer it, and a ClientHello asks for
+    /// nothing, so where none came it is safe to ask again elsewhere: no byte of the tool's is lost, and none that counts is there twice.
     /// </summary>
     /// <param name="sendConnect">Sends the CONNECT.</param>
     /// <param name="patience">How long an answer may take.</param>

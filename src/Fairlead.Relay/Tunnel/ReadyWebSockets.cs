@@ -15,8 +15,8 @@ internal sealed class ReadyWebSockets(Func<CancellationToken, Task<TunnelStream>
     /// <summary>How long one is kept unused: 60 s, before gateways and what is on the way to them lose patience.</summary>
     public static readonly TimeSpan KeepTime = TimeSpan.FromSeconds(60);
 
-    /// <summary>Most that are kept at once: 16, which is what a gateway lets a session have.</summary>
-    public const int MostReady = 16;
+    /// <summary>Most that are kept at once: 32, half of what a gateway lets a session have with its children.</summary>
+    public const int MostReady = 32;
 
     /// <summary>Most that are opened ahead of demand: 8.</summary>
     public const int MostAhead = 8;

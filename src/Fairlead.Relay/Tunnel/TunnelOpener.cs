@@ -24,7 +24,7 @@ internal sealed class TunnelOpener(GatewayDialer dialer, ReadyWebSockets ready, 
     public string? GatewayVersion => dialer.GatewayVersion;
 
     /// <summary>Asks for a tunnel on a WebSocket that is ready.</summary>
-    /// <param name="sendConnect">Sends the CONNECT, and nothing else.</param>
+    /// <param name="sendConnect">Sends the CONNECT, and nothing else but a ClientHello.</param>
     /// <param name="stopping">Gives up.</param>
     /// <returns>The tunnel and the first chunk of the gateway's answer, valid until the next is read; null when none was ready, or what seemed so was dead: then <see cref="OpenAsync"/> opens one.</returns>
     /// <exception cref="OperationCanceledException">The relay stops.</exception>

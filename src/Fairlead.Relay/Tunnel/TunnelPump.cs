@@ -10,9 +10,10 @@ namespace Fairlead.Relay.Tunnel;
 /// </summary>
 /// <param name="tool">One end.</param>
 /// <param name="tunnel">The other.</param>
+/// <param name="told">How many bytes of an answer to its CONNECT the tool has from the relay already; 0 when it is to get the gateway's.</param>
 /// <param name="idleLimit">How long neither direction may carry a byte, keepalives not counted, before the tunnel is cut.</param>
 /// <param name="time">The clock of all limits.</param>
-internal sealed class TunnelPump(Socket tool, TunnelStream tunnel, TimeSpan idleLimit, TimeProvider time)
+internal sealed class TunnelPump(Socket tool, TunnelStream tunnel, int told, TimeSpan idleLimit, TimeProvider time)
 {
     // How long a gateway that knows no half-close may go on sending after our close frame.
     private static readonly TimeSpan LegacyCloseLimit = TimeSpan.FromSeconds(10);
@@ -32,8 +33,8 @@ internal sealed class TunnelPump(Socket tool, TunnelStream tunnel, TimeSpan idle
     private PumpEnd _down;
     private bool _toolBroke;
 
-    /// <summary>Bytes that were passed to the tool.</summary>
-    public long BytesToTool { get; private set; }
+    /// <summary>Bytes that the tool has got.</summary>
+    public long BytesToTool { get; private set; } = told;
 
     /// <summary>True when the tool's connection broke.</summary>
     public bool ToolLeft => _toolBroke;
@@ -44,14 +45,17 @@ internal sealed class TunnelPump(Socket tool, TunnelStream tunnel, TimeSpan idle
     /// <summary>For the log: how the tunnel ended.</summary>
     public string Outcome { get; private set; } = "ended";
 
-    /// <summary>Is told what the gateway answered CONNECT, when it was no 200, before the tool has it.</summary>
-    public required Action<ConnectRefusal> Refused { get; init; }
+    /// <summary>Is told what the gateway answered CONNECT before the tool has it; null for a tunnel that is established.</summary>
+    public required Action<ConnectRefusal?> Answered { get; init; }
 
     /// <summary>The first chunk of the gateway's answer, when it was read already; valid until the tunnel is read. Default: null.</summary>
     public Chunk? First { get; init; }
 
     /// <summary>True when the gateway was done with the tunnel, or the tool had ended its upload; and nothing but the tool's leaving before the gateway's last words ended the other direction.</summary>
     public bool MayBeKept => (_up == PumpEnd.Whole || tunnel.IsPeerDone) && (_down is PumpEnd.Whole or PumpEnd.ToolBroke) && !WasRefused;
+
+    /// <summary>True when the gateway gave an answer to CONNECT, whatever it was.</summary>
+    public bool WasAnswered { get; private set; }
 
     /// <summary>True when the gateway answered something else than 200.</summary>
     public bool WasRefused { get; private set; }
@@ -60,8 +64,8 @@ internal sealed class TunnelPump(Socket tool, TunnelStream tunnel, TimeSpan idle
     public bool WasIdle { get; private set; }
 
     /// <summary>The state of a pump whose tunnel broke before it could run.</summary>
-    public static TunnelPump BrokenAtOnce(Socket tool, TunnelStream tunnel, TimeProvider time, string problem) =>
-        new(tool, tunnel, Timeout.InfiniteTimeSpan, time) { Refused = _ => { }, _up = PumpEnd.TunnelBroke, _down = PumpEnd.TunnelBroke, Outcome = problem };
+    public static TunnelPump BrokenAtOnce(Socket tool, TunnelStream tunnel, int told, TimeProvider time, string problem) =>
+        new(tool, tunnel, told, Timeout.InfiniteTimeSpan, time) { Answered = _ => { }, _up = PumpEnd.TunnelBroke, _down = PumpEnd.TunnelBroke, Outcome = problem };
 
     /// <summary>Runs until both directions have ended. Never throws.</summary>
     /// <param name="stopping">Cuts both.</param>
@@ -210,22 +214,26 @@ internal sealed class TunnelPump(Socket tool, TunnelStream tunnel, TimeSpan idle
     {
         try
         {
+            var isFirst = true;
             for (var next = First ?? await ReadFirstAsync(cancellationToken); next is { } chunk; next = await tunnel.ReadChunkAsync(cancellationToken))
             {
                 if (chunk.IsConnect) throw new ProtocolException("expected no CONNECT from the gateway");
-                if (BytesToTool == 0 && ConnectRefusal.Read(chunk.Data.Span) is { } refusal)
+                var data = chunk.Data;
+                if (isFirst && !data.IsEmpty)
                 {
-                    WasRefused = true;
-                    Refused(refusal);
+                    isFirst = false;
+                    data = ReadAnswer(data);
                 }
 
-                for (var data = chunk.Data; !data.IsEmpty;)
+                while (!data.IsEmpty)
                 {
                     var bytes = await tool.SendAsync(data, cancellationToken);
                     BytesToTool += bytes;
                     data = data[bytes..];
                 }
             }
+
+            if (isFirst && told > 0) throw new TunnelAbortedException("the gateway gave no answer, and the tool was told ahead that its tunnel is there");
 
             // Before the first byte the tool is owed an explanation, not an end.
             if (BytesToTool > 0) tool.Shutdown(SocketShutdown.Send);
@@ -236,6 +244,19 @@ internal sealed class TunnelPump(Socket tool, TunnelStream tunnel, TimeSpan idle
         {
             return Explain(e);
         }
+    }
+
+    /// <returns>What of the answer is for the tool.</returns>
+    private ReadOnlyMemory<byte> ReadAnswer(ReadOnlyMemory<byte> first)
+    {
+        var refusal = ConnectRefusal.Read(first.Span);
+        var headBytes = first.Span.IndexOf("\r\n\r\n"u8) + 4;
+        WasRefused = refusal is not null;
+        WasAnswered = WasRefused || (first.Span.StartsWith("HTTP/1."u8) && headBytes > 4);
+        if (WasAnswered) Answered(refusal);
+        if (told == 0) return first;
+        if (refusal is not null) throw new TunnelAbortedException($"the gateway answered {refusal.Status} where it had said yes before, which the tool was told");
+        return headBytes > 4 ? first[headBytes..] : throw new ProtocolException("expected the whole head of an answer to CONNECT");
     }
 
     private async Task<Chunk?> ReadFirstAsync(CancellationToken cancellationToken)
