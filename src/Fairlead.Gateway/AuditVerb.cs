@@ -25,11 +25,8 @@ internal static class AuditVerb
         command.SetAction(parsed =>
         {
             var given = parsed.GetRequiredValue(keys);
-            var active = AuditFiles.ActiveOf(AuditFiles.Expand(parsed.GetRequiredValue(Files))[^1]);
-            // Before the files: a gateway that runs writes it after them.
-            var kept = parsed.GetValue(head) is { } named ? File.ReadAllBytes(named) : File.Exists(AuditOptions.HeadOf(active)) ? File.ReadAllBytes(AuditOptions.HeadOf(active)) : null;
-            using var audit = AuditReading.Open(parsed.GetRequiredValue(Files));
-            var verification = new AuditVerification([.. (given.Length > 0 ? given : [AuditOptions.PublicKeyOf(active)]).Select(AuditKey.ReadPublic)], kept?.AsSpan().TrimEnd((byte)'\n').ToArray());
+            using var audit = AuditReading.OpenWithHead(parsed.GetRequiredValue(Files), parsed.GetValue(head));
+            var verification = new AuditVerification([.. (given.Length > 0 ? given : [AuditOptions.PublicKeyOf(audit.Active)]).Select(AuditKey.ReadPublic)], audit.Head);
             var broken = audit.Files.Select(file => verification.Read(file.Name, file.Stream)).FirstOrDefault(finding => finding is not null) ?? verification.End(parsed.GetValue(part));
             if (broken is null && parsed.GetValue(closed) && verification.Last != CheckpointKind.Closed) broken = new AuditFinding(audit.Files[^1].Name, Math.Max(verification.LastLine, 1), "expected the closing checkpoint at the end: lines were removed or added there, or the gateway was killed or still runs");
             if (broken is not null)
@@ -38,7 +35,7 @@ internal static class AuditVerb
                 return 1;
             }
 
-            Tell(verification, kept is not null);
+            Tell(verification, audit.Head is not null);
             return 0;
         });
         return command;
@@ -47,7 +44,7 @@ internal static class AuditVerb
     private static void Tell(AuditVerification found, bool hasHead)
     {
         void Say(FormattableString text) => Console.WriteLine(text.ToString(CultureInfo.InvariantCulture));
-        if (found.IsTorn) Say($"note: the last line is torn, as by a crash; the gateway marks that when it starts again");
+        if (found.IsTorn) Say($"note: the last line is torn: a gateway is writing it, or a crash tore it, which the gateway marks when it starts again");
         if (found.Repairs > 0) Say($"note: {found.Repairs} times the end was torn by a crash, and was marked");
         if (found.Expired > 0) Say($"note: it begins with record {found.Expired + 1}: {(found.IsExpiryTold ? "those before it were deleted, as audit.keep says and a record tells" : "those before it are somewhere else")}");
         if (found.Lost > 0) Say($"note: {found.Lost} records could not be written in their time; 'gap' says where");

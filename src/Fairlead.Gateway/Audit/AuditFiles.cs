@@ -23,7 +23,7 @@ internal static partial class AuditFiles
         var full = Path.GetFullPath(active);
         return [.. Directory.EnumerateFiles(Path.GetDirectoryName(full)!)
             .Where(path => ActiveOf(path) == full && path != full)
-            .Select(path => (path, long.Parse(Closed().Match(path).Groups["seq"].ValueSpan, CultureInfo.InvariantCulture)))
+            .Select(path => (path, LastSeqOf(path)))
             .OrderBy(file => file.Item2)];
     }
 
@@ -34,11 +34,12 @@ internal static partial class AuditFiles
     public static string ActiveOf(string path) => Closed().Match(path) is { Success: true } match ? match.Groups["stem"].Value + match.Groups["extension"].Value : path;
 
     /// <summary>What somebody means who names files: a directory is the audits (*.jsonl) in it, the file that is written is all of its audit, a closed one itself.</summary>
-    /// <returns>The oldest first, by the number of their first record.</returns>
+    /// <returns>The oldest first: those of one audit as their names say, which takes no look into them; those of several by the number of their first record.</returns>
     public static IReadOnlyList<string> Expand(IEnumerable<string> named)
     {
         string[] paths = [.. named.SelectMany(name => Directory.Exists(name) ? Directory.EnumerateFiles(name, "*.jsonl").Order(StringComparer.Ordinal) : WithClosed(name)).DistinctBy(Path.GetFullPath)];
-        return paths.Length <= 1 ? paths : [.. paths.OrderBy(path => FirstOf(path)?.Seq ?? (ActiveOf(path) == path ? long.MaxValue : 0))];
+        var isOne = paths.DistinctBy(path => Path.GetFullPath(ActiveOf(path))).Count() <= 1;
+        return [.. paths.OrderBy(path => isOne ? LastSeqOf(path) : FirstOf(path)?.Seq ?? (ActiveOf(path) == path ? long.MaxValue : 0))];
     }
 
     /// <summary>The first record of a file; null when it has none.</summary>
@@ -58,6 +59,9 @@ internal static partial class AuditFiles
 
     /// <summary>Opens a file beside a gateway that writes, renames or deletes it.</summary>
     public static FileStream Open(string path) => new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
+
+    // What its name says; the file that is written is behind all others.
+    private static long LastSeqOf(string path) => Closed().Match(path) is { Success: true } match ? long.Parse(match.Groups["seq"].ValueSpan, CultureInfo.InvariantCulture) : long.MaxValue;
 
     private static IEnumerable<string> WithClosed(string name)
     {

@@ -24,15 +24,16 @@ internal sealed record AuditQuery
 
     /// <summary>The requests and tunnels that match, each once; those without an outcome come last.</summary>
     /// <param name="files">JSON lines, the oldest first: an intent may be in one, and its outcome in the next.</param>
-    /// <param name="skipped">Is told of each line that is no record.</param>
+    /// <param name="skipped">Is told of each whole line that is no record.</param>
     public IEnumerable<(byte[] Line, JsonElement Record)> Find(IEnumerable<Stream> files, Action skipped)
     {
         var intents = new Dictionary<string, (byte[] Line, JsonElement Record)>();
-        foreach (var (bytes, _) in files.SelectMany(AuditLine.Read))
+        foreach (var (bytes, isEnded) in files.SelectMany(AuditLine.Read))
         {
             if (!AuditLine.TryParse(bytes, out var line))
             {
-                skipped();
+                // Without its end it is being written, or a crash tore it.
+                if (isEnded) skipped();
                 continue;
             }
 

@@ -90,7 +90,10 @@ internal sealed class AuditVerification(IReadOnlyList<AuditKey> keys, byte[]? he
         if (Records == 0) return new AuditFinding(_file, Math.Max(_line, 1), "there is no record in it");
         if (_before.Seq > 0 && !IsExpiryTold && !isPart)
             return new AuditFinding(_firstFile, 1, $"expected the first record of all, got number {_before.Seq + 1}, and no signed record says that those before it were deleted by audit.keep: they were removed, or older files have to be named, too");
-        return head is null || _hasHead ? null : new AuditFinding(_file, _line, $"the file ends before the checkpoint that is kept of it ({Describe(head)}): lines at its end were removed, or it was written anew");
+        if (head is null || _hasHead) return null;
+        if (AuditLine.TryParse(head, out var kept) && kept.Seq <= _before.Seq)
+            return new AuditFinding(_firstFile, 1, $"expected the checkpoint that is kept of it ({Describe(head)}), got number {_before.Seq + 1} first: what can be compared is one that was kept later");
+        return new AuditFinding(_file, _line, $"the file ends before the checkpoint that is kept of it ({Describe(head)}): lines at its end were removed, or it was written anew");
     }
 
     private AuditFinding? Follow(AuditLine line, byte[] bytes)
