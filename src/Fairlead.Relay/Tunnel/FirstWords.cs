@@ -47,7 +47,9 @@ internal sealed class FirstWords(ReadOnlyMemory<byte> early)
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         try
         {
+            // Twice, as such a wait ends also with an event of bytes that were read before it.
             await tool.ReceiveAsync(Memory<byte>.Empty, either.Token);
+            if (tool.Available == 0) await tool.ReceiveAsync(Memory<byte>.Empty, either.Token);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
