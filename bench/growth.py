@@ -12,6 +12,7 @@ import tempfile
 import time
 
 sys.dont_write_bytecode = True
+import page  # noqa: E402
 import report  # noqa: E402
 from bench import FULL, choose_directory, names, prepare_files  # noqa: E402
 from origin import HOST, open_site  # noqa: E402
@@ -20,6 +21,8 @@ from peers.peer import Site  # noqa: E402
 from processes import OUT, Failure, write  # noqa: E402
 from rows import Rows, Tunnels  # noqa: E402
 
+TITLES = {"tunnels": "Idle tunnels on one gateway", "sessions": "Sessions in the configuration", "rules": "Rules in a policy",
+          "rate": "500 new tunnels a second, for a minute", "audit": "Records in the audit"}
 DESCRIPTORS = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 # A relay has two descriptors for each tunnel, and takes 8,192 tunnels as it is started here.
 MOST_PER_RELAY = min(8000, (DESCRIPTORS - 500) // 2)
@@ -195,9 +198,9 @@ def run(command):
 
 
 def main():
-    known = ("tunnels", "sessions", "rules", "rate", "audit")
+    known = tuple(TITLES)
     parser = argparse.ArgumentParser(prog="./dev bench --growth", description="What one more of something costs, at an eighth, a quarter, a half and all of a size: "
-                                     "10,000 idle tunnels, 5,000 sessions, 10,000 rules, 500 new tunnels a second for a minute, 200,000 records. Some ten minutes.")
+                                     "10,000 idle tunnels, 5,000 sessions, 10,000 rules, 500 new tunnels a second for a minute, 200,000 records. Some ten minutes. Whole, it writes its part of docs/performance.md.")
     parser.add_argument("--rows", metavar="NAMES", help=f"these, with commas: {', '.join(known)}")
     parser.add_argument("--scale", type=float, default=1.0, metavar="F", help="of all sizes; 0.01 shows that everything works")
     arguments = parser.parse_args()
@@ -230,8 +233,8 @@ def main():
                 origin.stop()
     for note in notes:
         print(f"note: {note}")
-    report.save(when, {"when": when, "machine": about, "scale": arguments.scale, "tables": tables, "notes": notes})
-    return 0
+    path = report.save(when, {"when": when, "machine": about, "scale": arguments.scale, "titles": TITLES, "tables": tables, "notes": notes})
+    return page.write_from(path) if arguments.scale == 1 and rows == known else 0
 
 
 if __name__ == "__main__":

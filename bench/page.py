@@ -1,15 +1,14 @@
-"""docs/performance.md: the part between two markers, and a plot for each group of rows, from a file of bench/results."""
+"""docs/performance.md: the parts between two markers each, and a plot for each group of rows, from a file of bench/results."""
 import json
 import os
 import sys
 
-from plot import bars
+from plot import bars, curves
 from processes import REPOSITORY, write
 from report import TABLES, Results, markdown
 
 PAGE = os.path.join(REPOSITORY, "docs", "performance.md")
 PLOTS = os.path.join(REPOSITORY, "docs", "performance")
-BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 # Cores. With more, the figures are a floor: they are of the machine's other work as well.
 MOST_OTHERS = 0.15
 KINDS = {"D": "direct", "T": "tunnel only: nobody looks inside", "M": "interception only, without a tunnel", "C": "the whole path: tunnel and interception"}
@@ -19,7 +18,10 @@ def write_from(path):
     """Returns the exit code: 1 when the machine was too busy for figures that others read."""
     try:
         with open(path, encoding="utf-8") as file:
-            results = Results(json.load(file))
+            found = json.load(file)
+        if "tables" in found:
+            return write_part("growth", grown(found))
+        results = Results(found)
     except (OSError, ValueError, KeyError) as problem:
         print(f"bench: {path}: expected a file of bench/results that ./dev bench wrote: {type(problem).__name__}: {problem}", file=sys.stderr)
         return 1
@@ -28,12 +30,39 @@ def write_from(path):
         why = f"other programs used {others[0]:.2f} cores (at most {MOST_OTHERS})" if others else "nothing says whether the machine was quiet"
         print(f"bench: docs/performance.md stays as it is: {why}; run it again on a quiet machine", file=sys.stderr)
         return 1
+    return write_part("figures", figures(results))
+
+
+def write_part(name, text):
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
     with open(PAGE, encoding="utf-8") as file:
-        before, _, rest = file.read().partition(BEGIN)
-        after = rest.partition(END)[2]
-    write(PAGE, f"{before}{BEGIN}\n{figures(results)}\n{END}{after}")
+        before, _, rest = file.read().partition(begin)
+        after = rest.partition(end)[2]
+    write(PAGE, f"{before}{begin}\n{text}\n{end}{after}")
     print("wrote docs/performance.md and docs/performance/*.svg")
     return 0
+
+
+def grown(found):
+    """The tables of --growth, each with its curves: what is flat does not grow with the size."""
+    about = found["machine"]
+    parts = [f"{found['when'][:10]}, {about['cores']} cores ({about['cpu']}), Linux {about['kernel']}, .NET {about['dotnet']}, commit {about['commit'][:10]}"
+             f"{' with changes' if about['is_changed'] else ''}. Load at the start {about['load']:.2f}."]
+    os.makedirs(PLOTS, exist_ok=True)
+    for row, table in found["tables"].items():
+        title, (head, *lines) = found["titles"][row], table
+        series = [(name, [value_of(line[column]) for line in lines]) for column, name in enumerate(head) if column > 0]
+        series = [(name, values) for name, values in series if sum(value is not None for value in values) > 1]
+        write(os.path.join(PLOTS, f"growth-{row}.svg"), curves(title, head[0], [int(line[0]) for line in lines], series))
+        parts += [f"### {title}", f"![{title}](performance/growth-{row}.svg)", markdown(table)]
+    return "\n\n".join([*parts, *(["\n".join(f"- {note}" for note in found["notes"])] if found["notes"] else [])])
+
+
+def value_of(cell):
+    try:
+        return float(cell)
+    except ValueError:
+        return None
 
 
 def figures(results):

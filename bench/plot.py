@@ -1,4 +1,6 @@
-"""A bar chart as SVG, written by hand: a line for each peer, a bar for each figure, and a whisker from the least to the most."""
+"""
+Charts as SVG, written by hand. `bars`: a line for each peer, a bar for each figure, and a whisker from the least to the most. `curves`: a panel for each figure, over sizes.
+"""
 import statistics
 from html import escape
 
@@ -59,4 +61,31 @@ def bars(title, peers, series, is_ratio):
                 out.append(f'<line x1="{least:.1f}" y1="{y + BAR / 2 - 1}" x2="{greatest:.1f}" y2="{y + BAR / 2 - 1}" stroke="#222222"/>')
                 end = max(end, greatest)
             out.append(f'<text x="{end + 5:.1f}" y="{y + BAR - 4}" font-size="10" fill="#222222">{number(middle)}{" →" if middle > limit else ""}</text>')
+    return "\n".join([*out, "</svg>", ""])
+
+
+PANEL_WIDTH, PANEL_HEIGHT, MARGIN = 150, 90, 36
+
+
+def curves(title, unit, sizes, series):
+    """
+    The text of an SVG. `sizes` are the points on every horizontal axis, which begins at 0 and is in `unit`; `series` is a list of a name and its values, None where there is none.
+    Vertical axes begin at 0.
+    """
+    width, height = MARGIN + len(series) * (PANEL_WIDTH + MARGIN), TOP + 24 + PANEL_HEIGHT + 40
+    out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="11">',
+           f'<rect width="{width}" height="{height}" fill="#ffffff"/>', f'<text x="10" y="20" font-size="14" font-weight="bold" fill="#222222">{escape(title)}</text>']
+    top, bottom = TOP + 16, TOP + 16 + PANEL_HEIGHT
+    for index, (name, values) in enumerate(series):
+        left = MARGIN + index * (PANEL_WIDTH + MARGIN)
+        known = [(size, value) for size, value in zip(sizes, values) if value is not None]
+        most = max(value for _, value in known) * 1.25 or 1
+        at = [(left + size / max(sizes) * PANEL_WIDTH, bottom - value / most * PANEL_HEIGHT) for size, value in known]
+        out.append(f'<text x="{left}" y="{TOP + 6}" fill="#222222">{escape(name)}</text>')
+        out.append(f'<path d="M{left} {top}V{bottom}H{left + PANEL_WIDTH}" fill="none" stroke="#888888"/>')
+        out.append(f'<polyline points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in at)}" fill="none" stroke="{COLOURS[0]}" stroke-width="2"/>')
+        out += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{COLOURS[0]}"/>' for x, y in at]
+        for (x, y), (_, value), anchor in ((at[0], known[0], "start"), (at[-1], known[-1], "end")):
+            out.append(f'<text x="{x:.1f}" y="{y - 7:.1f}" text-anchor="{anchor}" font-size="10" fill="#222222">{number(value)}</text>')
+        out.append(f'<text x="{left + PANEL_WIDTH}" y="{bottom + 14}" text-anchor="end" fill="#555555">{max(sizes):,} {escape(unit)}</text>')
     return "\n".join([*out, "</svg>", ""])
