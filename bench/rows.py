@@ -148,8 +148,8 @@ class Rows:
         limit = time.monotonic() + 10
         while True:
             left = {name: server.descriptors() for name, server in peer.servers.items()}
-            # Connections to the origin are kept for later requests, and up to 16 WebSockets for later tunnels, so a few more than before are in order.
-            held = [name for name in peer.servers if left[name] is not None and left[name] > before[name] + 32]
+            # Connections to the origin are kept for later requests, and up to 32 WebSockets for later tunnels, so some more than before are in order.
+            held = [name for name in peer.servers if left[name] is not None and left[name] > before[name] + 48]
             if not held or not peer.is_ours:
                 return left
             if time.monotonic() > limit:
