@@ -203,7 +203,7 @@ def machine(audit_in):
         "dotnet": runtimes[-1] if runtimes else "unknown",
         "openssl": output_of("openssl", "version"),
         "commit": output_of("git", "rev-parse", "HEAD"),
-        "is_changed": output_of("git", "status", "--porcelain", "--untracked-files=no") != "",
+        "is_changed": output_of("git", "status", "--porcelain", "--untracked-files=no", "--", ":!docs") != "",
         "load": os.getloadavg()[0],
         "disk_us": disk_microseconds(audit_in),
     }
