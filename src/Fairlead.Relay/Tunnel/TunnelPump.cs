@@ -252,11 +252,12 @@ internal sealed class TunnelPump(Socket tool, TunnelStream tunnel, int told, Tim
         var refusal = ConnectRefusal.Read(first.Span);
         var headBytes = first.Span.IndexOf("\r\n\r\n"u8) + 4;
         WasRefused = refusal is not null;
-        WasAnswered = WasRefused || (first.Span.StartsWith("HTTP/1."u8) && headBytes > 4);
+        var isEstablished = first.Span.StartsWith("HTTP/1."u8) && headBytes >= "HTTP/1.1 200\r\n\r\n".Length && first.Span[9] == '2';
+        WasAnswered = WasRefused || isEstablished;
         if (WasAnswered) Answered(refusal);
         if (told == 0) return first;
         if (refusal is not null) throw new TunnelAbortedException($"the gateway answered {refusal.Status} where it had said yes before, which the tool was told");
-        return headBytes > 4 ? first[headBytes..] : throw new ProtocolException("expected the whole head of an answer to CONNECT");
+        return isEstablished ? first[headBytes..] : throw new ProtocolException("expected the whole head of an answer to CONNECT");
     }
 
     private async Task<Chunk?> ReadFirstAsync(CancellationToken cancellationToken)

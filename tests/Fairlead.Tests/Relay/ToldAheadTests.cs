@@ -152,7 +152,10 @@ public sealed class ToldAheadTests : IAsyncLifetime
     [Theory(Timeout = Limits.TestMilliseconds)]
     [InlineData("refuses")]
     [InlineData("closes")]
-    [InlineData("speaks something else")]
+    [InlineData("SSH-2.0-x")]
+    [InlineData("no answer\r\n\r\nand more")]
+    [InlineData("HTTP/1.1 \r\n\r\nand more")]
+    [InlineData("HTTP/1.1 200 half a head")]
     public async Task Where_no_tunnel_can_be_had_after_all_the_tool_is_cut_without_a_word_and_the_next_one_is_told_why(string gateway)
     {
         using var tool = await _relay.ConnectAsync();
@@ -165,8 +168,8 @@ public sealed class ToldAheadTests : IAsyncLifetime
         {
             var tunnel = await _gateway.AcceptAsync();
             await tunnel.ReadChunkAsync();
-            if (gateway == "speaks something else") await tunnel.SendAsync("SSH-2.0-x");
-            else await tunnel.CloseAsync();
+            if (gateway == "closes") await tunnel.CloseAsync();
+            else await tunnel.SendAsync(gateway);
         }
 
         Assert.Equal(Established, await tool.ReadAsync(Established.Length));
