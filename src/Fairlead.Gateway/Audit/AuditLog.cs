@@ -4,10 +4,10 @@ namespace Fairlead.Gateway.Audit;
 
 /// <summary>
 /// The audit: one JSON object a line, each chained to the one before, with signed checkpoints. Records wait here for the writer, which takes whatever waits at once.
-/// Who needs its record on the disk writes for all where nobody writes yet, so that a request alone waits for the disk and for no other thread; else it is one of the next that
-/// are written together. When it cannot be written, <see cref="IsWritable"/> turns false and nothing new is forwarded.
+/// Who needs its record on the disk writes for all where nobody writes yet, so that a request alone waits for the disk and for no other thread; where others are about to run, it lets them bring theirs first;
+/// else it is one of the next that are written together. When it cannot be written, <see cref="IsWritable"/> turns false and nothing new is forwarded.
 /// </summary>
-internal sealed class AuditLog : IDisposable
+internal sealed class AuditLog : IThreadPoolWorkItem, IDisposable
 {
     /// <summary>How many records wait for the disk before those who bring more wait, too.</summary>
     public const int MostQueued = 512;
@@ -31,6 +31,7 @@ internal sealed class AuditLog : IDisposable
     private readonly Timer _lingered;
     private readonly Task _writing;
     private int _isLingering;
+    private int _isDeferred;
     private volatile bool _isClosing;
     private long _captureBytes;
 
@@ -122,7 +123,7 @@ internal sealed class AuditLog : IDisposable
         var isDurable = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
         var entry = new AuditEntry(record, isDurable);
         var isQueued = _queue.Writer.TryWrite(entry);
-        if (isQueued) WriteUnlessSomebodyDoes();
+        if (isQueued) WriteBehindOthers();
         if (isDurable.Task.IsCompleted) return await isDurable.Task;
 
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -133,7 +134,7 @@ internal sealed class AuditLog : IDisposable
             {
                 Wake();
                 await _queue.Writer.WriteAsync(entry, limit.Token);
-                WriteUnlessSomebodyDoes();
+                WriteBehindOthers();
             }
 
             return await isDurable.Task.WaitAsync(limit.Token);
@@ -155,11 +156,25 @@ internal sealed class AuditLog : IDisposable
         WakeSoon();
     }
 
+    // Others that are about to run may bring records, too: one sync is then enough for all of them.
+    private void WriteBehindOthers()
+    {
+        if (ThreadPool.PendingWorkItemCount == 0) WriteUnlessSomebodyDoes();
+        else if (Interlocked.Exchange(ref _isDeferred, 1) == 0) ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+    }
+
+    void IThreadPoolWorkItem.Execute()
+    {
+        Interlocked.Exchange(ref _isDeferred, 0);
+        WriteUnlessSomebodyDoes();
+    }
+
     private void WriteUnlessSomebodyDoes()
     {
         if (!_turn.TryEnter()) return; // who writes looks again behind its turn
         try
         {
+            if (_isClosing) return; // the last turn is WriteAllAsync's, and takes all there is
             _writer.Write(Take());
         }
         finally

@@ -6,7 +6,9 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Fairlead.Tests.Gateway.Audit;
 
-/// <summary>What an audit costs that has grown.</summary>
+/// <summary>What an audit costs that has grown: run by itself, since it is the process's memory that it looks at.</summary>
+[CollectionDefinition(nameof(AuditGrowthTests), DisableParallelization = true)]
+[Collection(nameof(AuditGrowthTests))]
 public sealed class AuditGrowthTests : IDisposable
 {
     private const long MostBytesKept = 16 * 1024 * 1024;

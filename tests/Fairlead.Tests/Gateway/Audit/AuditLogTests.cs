@@ -176,6 +176,22 @@ public sealed class AuditLogTests : IDisposable
     }
 
     [Fact]
+    public async Task Of_intents_at_once_each_is_there_when_its_request_may_be_sent()
+    {
+        using var audit = Open();
+
+        await Task.WhenAll(Enumerable.Range(0, 16).Select(writer => Task.Run(async () =>
+        {
+            for (var i = 0; i < 8; i++)
+            {
+                var path = $"/{writer}/{i}/";
+                Assert.True(await audit.IntendAsync(RequestOf(path) with { Decision = new(Verdict.Allow, true, "r", "r"), Credentials = ["c"] }, Limits.Token));
+                Assert.Contains(path, await ReadSharedAsync(Path), StringComparison.Ordinal);
+            }
+        })));
+    }
+
+    [Fact]
     public async Task Writers_at_once_leave_whole_lines()
     {
         using (var audit = Open())
