@@ -11,7 +11,7 @@ internal static class UpstreamSection
 {
     public static UpstreamOptions Read(ConfigNode node, ConfigContext context)
     {
-        var fields = node.Closed("extra_ca", "resolve", "proxies");
+        var fields = node.Closed("extra_ca", "resolve", "dns_ttl", "proxies");
         var roots = new X509Certificate2Collection();
         if (fields.Has("extra_ca", out var extra) && context.ExistingFile(extra) is { Length: > 0 } file && !context.IsReview)
         {
@@ -39,7 +39,17 @@ internal static class UpstreamSection
             }
         }
 
-        return new UpstreamOptions { ExtraRoots = roots, Resolve = resolve, Proxies = fields.Has("proxies", out var proxies) ? [.. proxies.Items().Select(p => ProxySection.Read(p, context)).OfType<EgressProxy>()] : [] };
+        var options = new UpstreamOptions { ExtraRoots = roots, Resolve = resolve, Proxies = fields.Has("proxies", out var proxies) ? [.. proxies.Items().Select(p => ProxySection.Read(p, context)).OfType<EgressProxy>()] : [] };
+        return fields.Has("dns_ttl", out var ttl) ? options with { DnsTtl = ReadTtl(ttl) } : options;
+    }
+
+    // Longer, and a service that moves is looked for where it was.
+    private static TimeSpan ReadTtl(ConfigNode node)
+    {
+        if (node.Text() == "none") return TimeSpan.Zero;
+        if (Units.ReadTime(node) is not { } time) return TimeSpan.Zero;
+        if (time > TimeSpan.FromMinutes(10)) node.Fail($"expected none, or a time of 10m at most, got '{HostPort.Printable(node.Text())}'");
+        return time;
     }
 
     // IPEndPoint reads "9443" as the address 0.0.36.227, which nobody means: one spelling of an IPv4 address, the canonical one.

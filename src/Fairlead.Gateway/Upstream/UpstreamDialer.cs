@@ -8,7 +8,7 @@ using Fairlead.Wire;
 namespace Fairlead.Gateway.Upstream;
 
 /// <summary>
-/// The only place of the gateway that connects a socket: resolve once, check every answer, dial a checked address, verify TLS for the
+/// The only place of the gateway that connects a socket: resolve, check every answer, dial a checked address, verify TLS for the
 /// canonical name. What it returns is a verified connection; anything else is an <see cref="UpstreamException"/>.
 /// </summary>
 /// <param name="options">Limits, proxies and trust.</param>
@@ -18,7 +18,7 @@ namespace Fairlead.Gateway.Upstream;
 internal sealed class UpstreamDialer(UpstreamOptions options, OwnListeners own, TimeProvider time, NameLookup? names = null)
 {
     private readonly ConnectionRace _race = new(time);
-    private readonly NameLookup _names = names ?? new NameLookup();
+    private readonly NameLookup _names = names ?? new NameLookup(options.DnsTtl, time);
 
     private readonly OwnAddresses _ownAddresses = new(time);
 
@@ -54,7 +54,7 @@ internal sealed class UpstreamDialer(UpstreamOptions options, OwnListeners own, 
     public async Task<NetworkStream> ConnectAsync(string caller, HostPort destination, AddressExceptions exceptions, CancellationToken cancellationToken)
     {
         if (options.Resolve.TryGetValue(destination.Host, out var given))
-            return await ConnectToAsync(destination.ToString(), [new IPEndPoint(given.Address, given.Port == 0 ? destination.Port : given.Port)], cancellationToken);
+            return await ConnectToAsync(destination.ToString(), null, [new IPEndPoint(given.Address, given.Port == 0 ? destination.Port : given.Port)], cancellationToken);
         var proxy = options.Proxies.FirstOrDefault(p => p.IsFor(destination));
         // A name that the proxy resolves has no address here that could be checked; a literal address always has.
         var resolves = destination.Address is not null || proxy is not { Address: not null, ResolvesHere: false };
@@ -62,7 +62,7 @@ internal sealed class UpstreamDialer(UpstreamOptions options, OwnListeners own, 
         // A proxy may well be on this machine, or the address be public: what it is asked for is checked as if it were dialled.
         RefuseOwn(destination.ToString(), addresses);
         return proxy?.Address is null
-            ? await ConnectToAsync(destination.ToString(), addresses, cancellationToken)
+            ? await ConnectToAsync(destination.ToString(), Asked(destination), addresses, cancellationToken)
             : await ConnectThroughAsync(caller, proxy, destination, resolves ? addresses[0].ToString() : destination.ToString(), cancellationToken);
     }
 
@@ -74,7 +74,7 @@ internal sealed class UpstreamDialer(UpstreamOptions options, OwnListeners own, 
     {
         // The operator names the proxy as this machine knows it: by its hosts file and search list, and most often at a private address.
         var addresses = proxy.Address!.Address is { } literal ? [literal] : await ResolveAsync(caller, proxy.Address.Host, proxy.Address.Host, cancellationToken);
-        var connection = await ConnectToAsync($"the gateway's proxy {proxy.Address}", [.. addresses.Select(a => new IPEndPoint(a, proxy.Address.Port))], cancellationToken);
+        var connection = await ConnectToAsync($"the gateway's proxy {proxy.Address}", proxy.Address.Host, [.. addresses.Select(a => new IPEndPoint(a, proxy.Address.Port))], cancellationToken);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(options.ConnectTimeout);
         try
@@ -95,10 +95,12 @@ internal sealed class UpstreamDialer(UpstreamOptions options, OwnListeners own, 
         }
     }
 
+    // The trailing dot keeps the search list of resolv.conf out: "api.example.com" must not become "api.example.com.corp".
+    private static string Asked(HostPort destination) => destination.Host + ".";
+
     private async Task<IPAddress[]> ResolveAsync(string caller, HostPort destination, AddressExceptions exceptions, CancellationToken cancellationToken)
     {
-        // The trailing dot keeps the search list of resolv.conf out: "api.example.com" must not become "api.example.com.corp".
-        var addresses = destination.Address is { } literal ? [literal] : await ResolveAsync(caller, destination.Host + ".", destination.Host, cancellationToken);
+        var addresses = destination.Address is { } literal ? [literal] : await ResolveAsync(caller, Asked(destination), destination.Host, cancellationToken);
         // All answers are checked, not only the one that is dialled: a mixed answer is an attempt to slip one in.
         foreach (var address in addresses)
         {
@@ -137,7 +139,7 @@ internal sealed class UpstreamDialer(UpstreamOptions options, OwnListeners own, 
         }
     }
 
-    private async Task<NetworkStream> ConnectToAsync(string whom, IPEndPoint[] addresses, CancellationToken cancellationToken)
+    private async Task<NetworkStream> ConnectToAsync(string whom, string? name, IPEndPoint[] addresses, CancellationToken cancellationToken)
     {
         RefuseOwn(whom, addresses);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -149,11 +151,19 @@ internal sealed class UpstreamDialer(UpstreamOptions options, OwnListeners own, 
         }
         catch (SocketException e)
         {
+            Forget();
             throw new UpstreamException(UpstreamFailure.Connect, $"connecting to {whom} ({shown}) failed: {e.Message}", e);
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
+            Forget();
             throw new UpstreamException(UpstreamFailure.ConnectTimeout, $"{whom} ({shown}) did not accept a connection within {options.ConnectTimeout.TotalSeconds} s", e);
+        }
+
+        // It may have moved.
+        void Forget()
+        {
+            if (name is not null) _names.Forget(name);
         }
     }
 }

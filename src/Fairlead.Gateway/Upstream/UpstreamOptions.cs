@@ -15,6 +15,9 @@ internal sealed record UpstreamOptions
     /// <summary>HTTP proxies between the gateway and the world: the first that is about a host decides. Default none: everything is dialled directly.</summary>
     public IReadOnlyList<EgressProxy> Proxies { get; init; } = [];
 
+    /// <summary>How long the addresses of a name are used again for new connections; zero asks for each. Default 5 s.</summary>
+    public TimeSpan DnsTtl { get; init; } = TimeSpan.FromSeconds(5);
+
     /// <summary>How long a name may take to resolve. Default 5 s.</summary>
     public TimeSpan ResolveTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
@@ -29,7 +32,8 @@ internal sealed record UpstreamOptions
 
     /// <summary>True when the other reaches the world in the same way.</summary>
     public bool IsSameAs(UpstreamOptions other) =>
-        Resolve.OrderBy(r => r.Key, StringComparer.Ordinal).SequenceEqual(other.Resolve.OrderBy(r => r.Key, StringComparer.Ordinal))
+        DnsTtl == other.DnsTtl
+        && Resolve.OrderBy(r => r.Key, StringComparer.Ordinal).SequenceEqual(other.Resolve.OrderBy(r => r.Key, StringComparer.Ordinal))
         && ExtraRoots.Select(r => r.Thumbprint).SequenceEqual(other.ExtraRoots.Select(r => r.Thumbprint))
         && Proxies.Count == other.Proxies.Count && Proxies.Zip(other.Proxies).All(p => p.First.IsSameAs(p.Second));
 }

@@ -70,6 +70,7 @@ public sealed partial class ConfigSchemaTests : IDisposable
         upstream:
           extra_ca: roots.pem
           resolve: { api.example.com: "127.0.0.1:9443" }
+          dns_ttl: 30s
           proxies:
             - { proxy: direct, hosts: ["*.corp.example.com"] }
             - { proxy: "http://proxy.example.com:3128", hosts: ["**"], username: edge, password: { from: env, name: PASSWORD }, resolve: gateway }
@@ -135,6 +136,7 @@ public sealed partial class ConfigSchemaTests : IDisposable
         { "type: stdout", "type: syslog" },
         { "table: s.t", "table: \"s;t\"" },
         { "guarantee: before-upstream-always", "guarantee: always" },
+        { "dns_ttl: 30s", "dns_ttl: 30" },
         { "existing: keep", "existing: kept" },
         { "scrub: false", "scrub: never" },
         { "placeholder: FAKE-PLACEHOLDER-0001", "placeholder: short" },

@@ -12,15 +12,18 @@ public sealed class NameLookupTests : IDisposable
     private readonly ManualResetEventSlim _answers = new();
     private readonly ManualResetEventSlim _firstAnswers = new();
     private readonly ConcurrentQueue<string> _asked = new();
+    private readonly FakeTimeProvider _time = new();
     private readonly NameLookup _names;
 
-    public NameLookupTests() => _names = new NameLookup(name =>
+    public NameLookupTests() => _names = new NameLookup(Ask, TimeSpan.FromSeconds(5), _time);
+
+    private IPAddress[] Ask(string name)
     {
         _asked.Enqueue(name);
         if (name == "first.test.") _firstAnswers.Wait(Limits.Token);
         if (name.StartsWith("slow", StringComparison.Ordinal)) _answers.Wait(Limits.Token);
         return name.StartsWith("none", StringComparison.Ordinal) ? throw new SocketException((int)SocketError.HostNotFound) : Found;
-    });
+    }
 
     public void Dispose()
     {
@@ -96,5 +99,43 @@ public sealed class NameLookupTests : IDisposable
             await Assert.ThrowsAsync<SocketException>(() => _names.ResolveAsync("s1", $"none{i}.test.", Limits.Token));
 
         Assert.Equal(Found, await _names.ResolveAsync("s1", "fast.test.", Limits.Token));
+    }
+
+    [Fact]
+    public async Task An_answer_is_used_again_by_all_for_its_time_and_a_failure_never()
+    {
+        foreach (var caller in new[] { "s1", "s1", "s2" }) Assert.Equal(Found, await _names.ResolveAsync(caller, "fast.test.", Limits.Token));
+        Assert.Single(_asked);
+        _time.Advance(TimeSpan.FromSeconds(5));
+        Assert.Equal(Found, await _names.ResolveAsync("s1", "fast.test.", Limits.Token));
+        Assert.Equal(2, _asked.Count);
+
+        for (var i = 0; i < 2; i++) await Assert.ThrowsAsync<SocketException>(() => _names.ResolveAsync("s1", "none.test.", Limits.Token));
+        Assert.Equal(4, _asked.Count);
+    }
+
+    [Fact]
+    public async Task Nothing_is_used_again_without_a_time()
+    {
+        var names = new NameLookup(Ask, TimeSpan.Zero, _time);
+
+        for (var i = 0; i < 3; i++) await names.ResolveAsync("s1", "fast.test.", Limits.Token);
+
+        Assert.Equal(3, _asked.Count);
+    }
+
+    [Fact]
+    public async Task No_caller_makes_more_be_kept_than_is_said()
+    {
+        for (var i = 0; i < NameLookup.MaxKept + 1; i++) await _names.ResolveAsync("s1", $"fast{i}.test.", Limits.Token);
+        await _names.ResolveAsync("s2", $"fast{NameLookup.MaxKept - 1}.test.", Limits.Token);
+        Assert.Equal(NameLookup.MaxKept + 1, _asked.Count);
+
+        // The one too many was not kept; once the others are too old it is.
+        await _names.ResolveAsync("s2", $"fast{NameLookup.MaxKept}.test.", Limits.Token);
+        Assert.Equal(NameLookup.MaxKept + 2, _asked.Count);
+        _time.Advance(TimeSpan.FromSeconds(6));
+        for (var i = 0; i < 2; i++) await _names.ResolveAsync("s2", $"fast{NameLookup.MaxKept}.test.", Limits.Token);
+        Assert.Equal(NameLookup.MaxKept + 3, _asked.Count);
     }
 }

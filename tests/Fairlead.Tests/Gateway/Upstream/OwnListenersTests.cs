@@ -84,7 +84,7 @@ public sealed class OwnListenersTests
         var own = new OwnListeners();
         own.Add(8080);
         var options = new UpstreamOptions { Proxies = [proxy.For("**:8080", "127.0.0.1:8080") with { ResolvesHere = true }] };
-        var dialer = new UpstreamDialer(options, own, TimeProvider.System, new NameLookup(_ => [IPAddress.Parse("127.0.0.2"), IPAddress.Loopback]));
+        var dialer = new UpstreamDialer(options, own, TimeProvider.System, new NameLookup(_ => [IPAddress.Parse("127.0.0.2"), IPAddress.Loopback], TimeSpan.Zero, TimeProvider.System));
         Assert.True(HostPort.TryCreate(host, 8080, out var destination, out _));
 
         var failure = await Assert.ThrowsAsync<UpstreamException>(() => dialer.ConnectAsync("s1", destination, Edge.ExceptionsOf("127.0.0.0/8"), Limits.Token));

@@ -205,6 +205,37 @@ public sealed class UpstreamDialerTests : IDisposable
         Assert.Equal(destination.Address is null, dialer.MayDial(destination, AddressExceptions.None, out _));
     }
 
+    [Fact]
+    public async Task What_was_found_before_is_checked_as_if_it_were_new()
+    {
+        await using var origin = new RawOrigin(_ => Task.CompletedTask);
+        var asked = 0;
+        var dialer = new UpstreamDialer(new UpstreamOptions(), new OwnListeners(), TimeProvider.System, new NameLookup(_ => ++asked > 0 ? [IPAddress.Loopback] : [], TimeSpan.FromMinutes(1), TimeProvider.System));
+        Assert.True(HostPort.TryCreate("api.test", origin.EndPoint.Port, out var destination, out _));
+
+        await using (await dialer.ConnectAsync("s1", destination, new AddressExceptions([IPNetwork.Parse("127.0.0.0/8")]), Limits.Token)) { }
+        var failure = await Assert.ThrowsAsync<UpstreamException>(() => dialer.ConnectAsync("s1", destination, AddressExceptions.None, Limits.Token));
+
+        Assert.Equal(UpstreamFailure.AddressForbidden, failure.Failure);
+        Assert.Equal(1, asked);
+    }
+
+    [Fact]
+    public async Task Where_nobody_accepts_a_connection_the_name_is_asked_for_again()
+    {
+        var asked = 0;
+        var dialer = new UpstreamDialer(new UpstreamOptions(), new OwnListeners(), TimeProvider.System, new NameLookup(_ => ++asked > 0 ? [IPAddress.Loopback] : [], TimeSpan.FromMinutes(1), TimeProvider.System));
+
+        for (var i = 1; i <= 2; i++)
+        {
+            // Nobody listens on port 1.
+            Assert.True(HostPort.TryCreate("api.test", 1, out var destination, out _));
+            var failure = await Assert.ThrowsAsync<UpstreamException>(() => dialer.ConnectAsync("s1", destination, new AddressExceptions([IPNetwork.Parse("127.0.0.0/8")]), Limits.Token));
+            Assert.Equal(UpstreamFailure.Connect, failure.Failure);
+            Assert.Equal(i, asked);
+        }
+    }
+
     [Theory]
     [InlineData("192.0.2.1")]
     [InlineData("127.0.0.1")]
@@ -213,7 +244,7 @@ public sealed class UpstreamDialerTests : IDisposable
     public async Task Every_answer_is_checked_and_not_only_the_one_that_is_dialled(string slippedIn)
     {
         // 8.8.8.8 is public and stands first; nothing may be sent to it, since the answer as a whole is refused.
-        var names = new NameLookup(_ => [IPAddress.Parse("8.8.8.8"), IPAddress.Parse("2001:4860:4860::8888"), IPAddress.Parse(slippedIn)]);
+        var names = new NameLookup(_ => [IPAddress.Parse("8.8.8.8"), IPAddress.Parse("2001:4860:4860::8888"), IPAddress.Parse(slippedIn)], TimeSpan.Zero, TimeProvider.System);
         var dialer = new UpstreamDialer(new UpstreamOptions(), new OwnListeners(), TimeProvider.System, names);
 
         var failure = await FailureAsync(dialer);
