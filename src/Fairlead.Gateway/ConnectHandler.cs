@@ -13,7 +13,7 @@ namespace Fairlead.Gateway;
 /// <code>1 where to   2 the second authentication   3 may it be dialled at all   4 open   5 serve until it ends   6 audit, on every path</code>
 /// </summary>
 internal sealed class ConnectHandler(
-    ConnectReader reader, TunnelListener inner, PassthroughTunnel passthrough, AuditLog audit, GatewayMetrics metrics, TimeProvider time, ILogger<ConnectHandler> logger)
+    ConnectReader reader, TunnelListener inner, PassthroughTunnel passthrough, IAudit audit, GatewayMetrics metrics, TimeProvider time, ILogger<ConnectHandler> logger)
 {
     /// <summary>The peer has this long to read our last words, and to answer our close frame.</summary>
     public static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(5);

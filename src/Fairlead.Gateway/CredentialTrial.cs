@@ -56,7 +56,7 @@ internal sealed class CredentialTrial(GatewayOptions options, TimeProvider time)
     {
         // As one of the sessions that have it: private addresses are for the policy of a session to allow.
         var exceptions = options.Sessions.FirstOrDefault(s => s.Credentials.All.Contains(credential))?.Policy.Addresses ?? AddressExceptions.None;
-        using var clients = new UpstreamClients(new UpstreamDialer(options.Upstream, new OwnListeners(), time));
+        using var clients = new UpstreamClients(new UpstreamDialer(options.Upstream, new OwnListeners(), time).DialAsync);
         using var request = UpstreamRequest.Create(context, line.Destination, upgrade: null, body: null, injection, isSearched: false);
         var began = Stopwatch.GetTimestamp();
         try

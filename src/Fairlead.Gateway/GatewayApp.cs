@@ -85,11 +85,11 @@ internal sealed class GatewayApp : IAsyncDisposable
         var own = new OwnListeners();
         if (options.Listen.EndPoint.Port != 0) own.Add(options.Listen.EndPoint.Port);
         var dialer = new UpstreamDialer(options.Upstream, own, time);
-        var clients = new UpstreamClients(dialer);
+        var clients = new UpstreamClients(dialer.DialAsync);
 
         var metrics = new GatewayMetrics();
         var traces = options.Traces is { } collector ? new Traces(collector, Version, problem => TellOfTraces(logger, collector, problem)) : null;
-        var inner = GatewayServers.BuildInner(innerBuilder, listener, new TlsInterception(new LeafCertificates(authorities, time, startLog.CreateLogger<LeafCertificates>()), time));
+        var inner = GatewayServers.BuildInner(innerBuilder, listener, new TlsInterception(new LeafCertificates(authorities, time, startLog.CreateLogger<LeafCertificates>()).ForAsync, time));
         var handler = new RequestHandler(new Forwarder(clients, options.Upstream), audit, metrics, traces, time, inner.Services.GetRequiredService<ILogger<RequestHandler>>());
         inner.Run(handler.HandleAsync);
 

@@ -11,7 +11,7 @@ namespace Fairlead.Gateway;
 /// STORY 1, where TLS is not opened: one tunnel as a whole.
 /// <code>1 the ClientHello   2 its name   3 decide   4 dial   5 both ways   (6 audit: by the tunnel's endpoint)</code>
 /// </summary>
-internal sealed class PassthroughTunnel(UpstreamDialer dialer, AuditLog audit)
+internal sealed class PassthroughTunnel(UpstreamDialer dialer, IAudit audit)
 {
     // As long as a tool has for its handshake where TLS is opened.
     private static readonly TimeSpan HelloTimeout = TimeSpan.FromSeconds(15);

@@ -33,6 +33,7 @@ static async Task<int> ServeAsync(string configFile, bool isLocal, string? sessi
         // In local mode standard error is the command's: it has room for what went wrong only.
         await using var app = await GatewayApp.StartAsync(options, isLocal ? LogLevel.Warning : LogLevel.Information, stop.Token);
         await Console.Out.WriteLineAsync(isLocal ? LocalAnnouncement(app.Address, options) : string.Create(CultureInfo.InvariantCulture, $"listening on {app.Address}"));
+        _ = Task.Run(Rehearsal.RunAsync, CancellationToken.None);
         if (app.AdminAddress is { } admin) await Console.Out.WriteLineAsync($"administration on {admin}");
         if (isLocal) await WaitForEndOfInputAsync(stop.Token);
         else await watcher.RunAsync(app.Apply, app.Revoke, app.Health, app.Logger, stop.Token);

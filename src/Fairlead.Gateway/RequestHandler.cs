@@ -14,7 +14,7 @@ namespace Fairlead.Gateway;
 /// STORY 2: one decrypted request of a tunnel.
 /// <code>1 check   2 decide   3 inject   4 forward   5 explain what went wrong   6 audit, on every path</code>
 /// </summary>
-internal sealed class RequestHandler(Forwarder forwarder, AuditLog audit, GatewayMetrics metrics, Traces? traces, TimeProvider time, ILogger<RequestHandler> logger)
+internal sealed class RequestHandler(Forwarder forwarder, IAudit audit, GatewayMetrics metrics, Traces? traces, TimeProvider time, ILogger<RequestHandler> logger)
 {
     // To some frameworks they are the method or the path of the request.
     private static readonly string[] OverrideHeaders = ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X-Original-URL", "X-Rewrite-URL"];

@@ -8,7 +8,7 @@ namespace Fairlead.Gateway;
 /// <summary>One tunnel's record while it is made, and what the tunnel has taken: disposing it gives that back and writes the record, whatever became of the tunnel.</summary>
 internal sealed class TunnelEntry : IAsyncDisposable
 {
-    private readonly AuditLog _audit;
+    private readonly IAudit _audit;
     private readonly GatewayMetrics _metrics;
     private readonly TimeProvider _time;
     private readonly long _began;
@@ -16,7 +16,7 @@ internal sealed class TunnelEntry : IAsyncDisposable
     private bool _isReturned;
     private bool _isWithdrawn;
 
-    public TunnelEntry(AuditLog audit, GatewayMetrics metrics, TimeProvider time)
+    public TunnelEntry(IAudit audit, GatewayMetrics metrics, TimeProvider time)
     {
         (_audit, _metrics, _time, _began) = (audit, metrics, time, time.GetTimestamp());
         var now = time.GetUtcNow();

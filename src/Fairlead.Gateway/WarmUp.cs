@@ -1,4 +1,3 @@
-using System.IO.Pipelines;
 using System.Net.Security;
 using System.Security.Authentication;
 using System.Security.Cryptography;
@@ -23,13 +22,7 @@ internal static class WarmUp
         try
         {
             _ = TlsBuffers.ReleaseWhenIdle();
-            using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-            var request = new CertificateRequest($"CN={Name}", key, HashAlgorithmName.SHA256);
-            var names = new SubjectAlternativeNameBuilder();
-            names.AddDnsName(Name);
-            request.CertificateExtensions.Add(names.Build());
-            var now = TimeProvider.System.GetUtcNow();
-            using var certificate = request.CreateSelfSigned(now.AddDays(-1), now.AddDays(1));
+            using var certificate = CertificateFor(Name);
             // This reads the system's roots.
             var context = SslStreamCertificateContext.Create(certificate, additionalCertificates: null, offline: true);
             await HandshakeAsync(certificate, context);
@@ -41,50 +34,36 @@ internal static class WarmUp
         }
     }
 
-    private static async Task HandshakeAsync(X509Certificate2 certificate, SslStreamCertificateContext context)
+    /// <summary>A certificate that nobody but its maker trusts, for as long as it is held.</summary>
+    public static X509Certificate2 CertificateFor(string name)
     {
-        var (up, down) = (new Pipe(), new Pipe());
-        await using var client = new SslStream(new RecordStream(new Duplex(down.Reader, up.Writer)));
-        await using var server = new SslStream(new RecordStream(new Duplex(up.Reader, down.Writer)));
-        using var limit = new CancellationTokenSource(Limit);
-        var accepting = server.AuthenticateAsServerAsync(new SslServerAuthenticationOptions { ServerCertificateContext = context, ApplicationProtocols = [SslApplicationProtocol.Http11] }, limit.Token);
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
+        var names = new SubjectAlternativeNameBuilder();
+        names.AddDnsName(name);
+        request.CertificateExtensions.Add(names.Build());
+        var now = TimeProvider.System.GetUtcNow();
+        return request.CreateSelfSigned(now.AddDays(-1), now.AddDays(1));
+    }
+
+    /// <summary>Trust in that certificate alone.</summary>
+    public static X509ChainPolicy TrustIn(X509Certificate2 certificate)
+    {
         var trust = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
         trust.CustomTrustStore.Add(certificate);
-        await client.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = Name, CertificateChainPolicy = trust, ApplicationProtocols = [SslApplicationProtocol.Http11] }, limit.Token);
+        return trust;
+    }
+
+    private static async Task HandshakeAsync(X509Certificate2 certificate, SslStreamCertificateContext context)
+    {
+        var (near, far) = InMemoryConnection.Pair();
+        await using var client = new SslStream(new RecordStream(near));
+        await using var server = new SslStream(new RecordStream(far));
+        using var limit = new CancellationTokenSource(Limit);
+        var accepting = server.AuthenticateAsServerAsync(new SslServerAuthenticationOptions { ServerCertificateContext = context, ApplicationProtocols = [SslApplicationProtocol.Http11] }, limit.Token);
+        await client.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = Name, CertificateChainPolicy = TrustIn(certificate), ApplicationProtocols = [SslApplicationProtocol.Http11] }, limit.Token);
         await accepting;
         await client.WriteAsync(new byte[1], limit.Token);
         await server.ReadExactlyAsync(new byte[1], limit.Token);
-    }
-
-    private sealed class Duplex(PipeReader reader, PipeWriter writer) : Stream
-    {
-        private readonly Stream _input = reader.AsStream();
-        private readonly Stream _output = writer.AsStream();
-
-        public override bool CanRead => true;
-
-        public override bool CanWrite => true;
-
-        public override bool CanSeek => false;
-
-        public override long Length => throw new NotSupportedException();
-
-        public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
-
-        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => _input.ReadAsync(buffer, cancellationToken);
-
-        public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) => _output.WriteAsync(buffer, cancellationToken);
-
-        public override Task FlushAsync(CancellationToken cancellationToken) => _output.FlushAsync(cancellationToken);
-
-        public override void Flush() => throw new NotSupportedException();
-
-        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
     }
 }

@@ -7,7 +7,7 @@ namespace Fairlead.Gateway.Audit;
 /// Who needs its record on the disk writes for all where nobody writes yet, so that a request alone waits for the disk and for no other thread; where others are about to run, it lets them bring theirs first;
 /// else it is one of the next that are written together. When it cannot be written, <see cref="IsWritable"/> turns false and nothing new is forwarded.
 /// </summary>
-internal sealed class AuditLog : IThreadPoolWorkItem, IDisposable
+internal sealed class AuditLog : IAudit, IThreadPoolWorkItem, IDisposable
 {
     /// <summary>How many records wait for the disk before those who bring more wait, too.</summary>
     public const int MostQueued = 512;
@@ -45,7 +45,7 @@ internal sealed class AuditLog : IThreadPoolWorkItem, IDisposable
     /// <summary>Which chain this is: 32 digits that all of its files share.</summary>
     public string ChainId { get; }
 
-    /// <summary>False while the last record could not be written, or a sink that is required takes none; true again when that is over.</summary>
+    /// <inheritdoc/>
     public bool IsWritable => _writer.IsWritable && !Sinks.Any(s => s.IsOverdue);
 
     /// <summary>The other places that get the records, and how far they have got.</summary>
@@ -77,10 +77,10 @@ internal sealed class AuditLog : IThreadPoolWorkItem, IDisposable
         }
     }
 
-    /// <summary>Records how a tunnel ended. Returns when the record has its place in the queue.</summary>
+    /// <inheritdoc/>
     public ValueTask WriteAsync(TunnelRecord record) => EnqueueAsync(new AuditEntry(AuditText.Of(record), null));
 
-    /// <summary>Records how a request ended, and keeps what was captured of it, unless too much of that waits already.</summary>
+    /// <inheritdoc/>
     public ValueTask WriteAsync(RequestRecord record)
     {
         if (record.Capture is { } capture && Interlocked.Add(ref _captureBytes, capture.Length) > MostCaptureBytes)
@@ -92,13 +92,11 @@ internal sealed class AuditLog : IThreadPoolWorkItem, IDisposable
         return EnqueueAsync(new AuditEntry(AuditText.Of(record), null, record.Capture));
     }
 
-    /// <summary>Records that a request is about to be sent, where the guarantee wants it.</summary>
-    /// <returns>True when it may be sent: what is to be on the disk is there. False when it must not be.</returns>
+    /// <inheritdoc/>
     public ValueTask<bool> IntendAsync(RequestRecord record, CancellationToken cancellationToken) =>
         Needs(record.Credentials.Count > 0) ? AppendAsync(AuditText.IntentOf(record), cancellationToken) : ValueTask.FromResult(IsWritable);
 
-    /// <summary>Records that a tunnel is about to be passed through, where the guarantee wants it.</summary>
-    /// <returns>As above.</returns>
+    /// <inheritdoc/>
     public ValueTask<bool> IntendAsync(TunnelRecord record, PassthroughRecord passthrough, CancellationToken cancellationToken) =>
         Needs(hasCredential: false) ? AppendAsync(AuditText.IntentOf(record, passthrough), cancellationToken) : ValueTask.FromResult(IsWritable);
 

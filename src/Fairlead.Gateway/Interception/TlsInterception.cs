@@ -11,7 +11,9 @@ using Microsoft.AspNetCore.Server.Kestrel.Https;
 namespace Fairlead.Gateway.Interception;
 
 /// <summary>How we open TLS: a leaf for the tunnel's destination, whatever name the workload asks for, if it asks for that or none.</summary>
-internal sealed class TlsInterception(LeafCertificates leaves, TimeProvider time)
+/// <param name="leafFor">The leaf of a destination, for a session by its id, and whether its policy could allow anything there; throws <see cref="LeafRefusedException"/> where there is none.</param>
+/// <param name="time">The clock.</param>
+internal sealed class TlsInterception(Func<HostPort, string, bool, Task<SslStreamCertificateContext>> leafFor, TimeProvider time)
 {
     // A tool that speaks first in another protocol, or waits for the server to speak, is let go after this.
     private static readonly TimeSpan HandshakeTimeout = TimeSpan.FromSeconds(15);
@@ -79,7 +81,7 @@ internal sealed class TlsInterception(LeafCertificates leaves, TimeProvider time
         try
         {
             var couldBeAllowed = destination.Host == Protocol.SelfTestHost || tunnel.Session.Policy.CouldAllow(destination);
-            return await leaves.ForAsync(destination, tunnel.Session.Id, couldBeAllowed);
+            return await leafFor(destination, tunnel.Session.Id, couldBeAllowed);
         }
         catch (LeafRefusedException e)
         {

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Net.Security;
 using System.Text;
 using Fairlead.Gateway.Credentials;
 using Fairlead.Gateway.Policy;
@@ -12,8 +13,12 @@ namespace Fairlead.Gateway.Upstream;
 /// one session's broken request ends an HTTP/2 connection for everybody on it. Nor does a connection outlive the exceptions of the policy, or the client certificate,
 /// that it was made under.
 /// </summary>
-internal sealed class UpstreamClients(UpstreamDialer dialer) : IDisposable
+/// <param name="dial">Makes a connection: <see cref="UpstreamDialer.DialAsync"/>.</param>
+internal sealed class UpstreamClients(UpstreamClients.Dial dial) : IDisposable
 {
+    /// <summary>As <see cref="UpstreamDialer.DialAsync"/>.</summary>
+    public delegate Task<SslStream> Dial(string caller, HostPort destination, AddressExceptions exceptions, bool offersHttp2, ClientCertificate? certificate, CancellationToken cancellationToken);
+
     /// <summary>Under this key a request carries the <see cref="Exchange"/> that is told how long a dial took.</summary>
     public static readonly HttpRequestOptionsKey<Exchange> ExchangeKey = new("fairlead.exchange");
 
@@ -94,7 +99,7 @@ internal sealed class UpstreamClients(UpstreamDialer dialer) : IDisposable
         if (!HostPort.TryCreate(host, context.DnsEndPoint.Port, out var destination, out var problem)) throw new InvalidOperationException(problem);
         var began = Stopwatch.GetTimestamp();
         // What a child asks the resolver counts for its parent, which stands before the mark.
-        var stream = await dialer.DialAsync(sessionId.Split('~')[0], destination, exceptions, offersHttp2: request.Version.Major >= 2, certificates.For(destination), cancellationToken);
+        var stream = await dial(sessionId.Split('~')[0], destination, exceptions, offersHttp2: request.Version.Major >= 2, certificates.For(destination), cancellationToken);
         if (request.Options.TryGetValue(ExchangeKey, out var exchange)) exchange.Dialled(Stopwatch.GetElapsedTime(began));
         return stream;
     }

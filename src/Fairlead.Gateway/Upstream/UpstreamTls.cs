@@ -1,5 +1,4 @@
 using System.Net.Security;
-using System.Net.Sockets;
 using System.Security.Authentication;
 using Fairlead.Gateway.Credentials;
 using Fairlead.Wire;
@@ -47,7 +46,7 @@ internal static class UpstreamTls
     /// <param name="cancellationToken">Ends it when nobody waits any more.</param>
     /// <exception cref="UpstreamException">It failed.</exception>
     public static async Task<SslStream> AuthenticateAsync(
-        NetworkStream connection, HostPort destination, bool offersHttp2, ClientCertificate? certificate, UpstreamOptions options, TimeProvider time, CancellationToken cancellationToken)
+        Stream connection, HostPort destination, bool offersHttp2, ClientCertificate? certificate, UpstreamOptions options, TimeProvider time, CancellationToken cancellationToken)
     {
         var trust = new UpstreamTrust(options.ExtraRoots, destination.Host, time);
         var stream = new MergingSslStream(new RecordStream(connection, mostHeld: PieceBytes));
