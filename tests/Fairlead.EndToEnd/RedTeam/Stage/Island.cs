@@ -160,6 +160,8 @@ internal sealed class Island : IAsyncDisposable
             policies: { default: { default: allow, rules: [] } }
             sessions: [{ id: demo, token: { from: env, name: FAIRLEAD_TOKEN }, policy: default }]
             audit: { file: ./state/audit.jsonl }
+            # Each time a name is asked for, its server is, and may say something else.
+            upstream: { dns_ttl: none }
 
             """));
         Gateway = await GatewayProcess.StartAsync(config, Folder, "", Limits.Token(), _home);
