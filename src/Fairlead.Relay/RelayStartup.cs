@@ -86,7 +86,7 @@ internal sealed class RelayStartup(IReadOnlyDictionary<string, string> environme
         {
             // 3. The process: no swap, and no trust that came with the environment.
             if (token.KeepInMemory() is { } swappable) log.Warning($"{step}: {swappable}");
-            ProcessHardening.ForgetInheritedTrust();
+            ProcessHardening.ForgetInheritedTrust(hasRoots: options.GatewayCa is not null);
 
             // 4. The CA.
             step = "step 4 (CA certificate)";

@@ -19,6 +19,19 @@ public sealed class GatewayAddressTests
     }
 
     [Fact]
+    public async Task What_the_relay_forgets_of_trust_its_command_keeps()
+    {
+        await using var site = await Site.StartAsync(new SiteOptions { GatewayOverTls = true });
+        var environment = site.RunEnvironment();
+        environment["SSL_CERT_DIR"] = "/etc/ssl/certs";
+
+        var variables = RunCommand.Variables(await RunCommand.RunAsync(site, environment, "--", "env"));
+
+        Assert.Equal("/etc/ssl/certs", variables["SSL_CERT_DIR"]);
+        Assert.Equal(environment["FAIRLEAD_CA_BUNDLE"], variables["SSL_CERT_FILE"]);
+    }
+
+    [Fact]
     public async Task A_gateway_whose_root_is_not_trusted_is_not_used()
     {
         await using var site = await Site.StartAsync(new SiteOptions { GatewayOverTls = true });
