@@ -46,10 +46,11 @@ internal static class UpstreamSection
     // Longer, and a service that moves is looked for where it was.
     private static TimeSpan ReadTtl(ConfigNode node)
     {
-        if (node.Text() == "none") return TimeSpan.Zero;
-        if (Units.ReadTime(node) is not { } time) return TimeSpan.Zero;
-        if (time > TimeSpan.FromMinutes(10)) node.Fail($"expected none, or a time of 10m at most, got '{HostPort.Printable(node.Text())}'");
-        return time;
+        var text = node.Text();
+        if (text is "" or "none") return TimeSpan.Zero;
+        if (Units.TryReadTime(text, out var time) && time <= TimeSpan.FromMinutes(10)) return time;
+        node.Fail($"expected none, or a time of 10m at most such as 5s, got '{HostPort.Printable(text)}'");
+        return TimeSpan.Zero;
     }
 
     // IPEndPoint reads "9443" as the address 0.0.36.227, which nobody means: one spelling of an IPv4 address, the canonical one.
