@@ -26,6 +26,7 @@ internal sealed class TunnelConnection
         pool: LargeBlockPool.Instance, pauseWriterThreshold: MaxWaitingBytes, resumeWriterThreshold: MaxWaitingBytes / 2, writerScheduler: PipeScheduler.Inline, useSynchronizationContext: false));
     private readonly CancellationTokenSource _closed = new();
     private readonly CancellationTokenSource _stopReceiving = new();
+    private volatile IOException? _outputFailure;
     private readonly TaskCompletionSource<ConnectionAbortedException?> _finished = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <param name="tunnel">Whose tunnel it is.</param>
@@ -39,7 +40,7 @@ internal sealed class TunnelConnection
         ConnectionId = tunnel.Id;
         Transport = this;
         Input = new FairReader(_input.Reader);
-        Output = PipeWriter.Create(new CountedOutput(stream, Count), new StreamPipeWriterOptions(LargeBlockPool.Instance, leaveOpen: true));
+        Output = PipeWriter.Create(new TunnelOutput(stream, Count, OutputBroke), new StreamPipeWriterOptions(LargeBlockPool.Instance, leaveOpen: true));
         Features.Set(tunnel);
         Features.Set<IConnectionIdFeature>(this);
         Features.Set<IConnectionTransportFeature>(this);
@@ -93,7 +94,8 @@ internal sealed class TunnelConnection
         }
         catch (OperationCanceledException) when (_stopReceiving.IsCancellationRequested)
         {
-            // Our own side gave the connection up and says why in Finished.
+            // Our own side gave the connection up and says why in Finished; or nothing can be written. Who closed in order while we wrote has said all.
+            cause = _stream.IsClosedByPeer || _finished.Task.IsCompleted ? null : _outputFailure;
         }
 
         await _input.Writer.CompleteAsync(cause is null ? null : new ConnectionResetException("the workload's connection broke", cause));
@@ -111,6 +113,13 @@ internal sealed class TunnelConnection
     }
 
     public override void Abort() => Abort(new ConnectionAbortedException("the connection was aborted"));
+
+    // The inner server learns by its input that nobody reads what it writes.
+    private void OutputBroke(IOException failure)
+    {
+        _outputFailure = failure;
+        StopReceiving();
+    }
 
     private void Count(int bytes)
     {

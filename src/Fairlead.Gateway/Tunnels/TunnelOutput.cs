@@ -1,10 +1,16 @@
 namespace Fairlead.Gateway.Tunnels;
 
-/// <summary>The output of a tunnel, counted.</summary>
+/// <summary>
+/// What the inner server writes to, as it is used to from sockets: once the tunnel is broken or closed, what is written is dropped without an error, and the input says what happened. Kestrel takes no notice of
+/// an error here: it would answer each of ten thousand pings that wait, and each answer would be an exception through all layers, seconds of CPU for a workload that has left.
+/// </summary>
 /// <param name="stream">Where it goes; it stays the caller's.</param>
 /// <param name="counted">Told of each write, before it.</param>
-internal sealed class CountedOutput(Stream stream, Action<int> counted) : Stream
+/// <param name="broke">Told, once, why nothing can be written any more.</param>
+internal sealed class TunnelOutput(Stream stream, Action<int> counted, Action<IOException> broke) : Stream
 {
+    private volatile bool _isBroken;
+
     public override bool CanRead => false;
 
     public override bool CanSeek => false;
@@ -17,11 +23,13 @@ internal sealed class CountedOutput(Stream stream, Action<int> counted) : Stream
 
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
+        if (_isBroken) return ValueTask.CompletedTask;
         counted(buffer.Length);
-        return stream.WriteAsync(buffer, cancellationToken);
+        var writing = stream.WriteAsync(buffer, cancellationToken);
+        return writing.IsCompletedSuccessfully ? writing : FinishAsync(writing);
     }
 
-    public override Task FlushAsync(CancellationToken cancellationToken) => stream.FlushAsync(cancellationToken);
+    public override Task FlushAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     public override void Flush() => throw new NotSupportedException("tunnels are asynchronous");
 
@@ -32,4 +40,17 @@ internal sealed class CountedOutput(Stream stream, Action<int> counted) : Stream
     public override void SetLength(long value) => throw new NotSupportedException();
 
     public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException("tunnels are asynchronous");
+
+    private async ValueTask FinishAsync(ValueTask writing)
+    {
+        try
+        {
+            await writing;
+        }
+        catch (IOException e)
+        {
+            _isBroken = true;
+            broke(e);
+        }
+    }
 }
