@@ -3,6 +3,9 @@ namespace Fairlead.Gateway.Audit;
 /// <summary>The files of an audit as they are at one moment, also while a gateway writes, rotates and deletes.</summary>
 internal sealed class AuditReading : IDisposable
 {
+    // A gateway changes the list now and then, and opening takes no time.
+    private const int MostAttempts = 100;
+
     private AuditReading(IReadOnlyList<(string Name, FileStream Stream)> files, byte[]? head) => (Files, Head) = (files, head);
 
     /// <summary>The oldest first, at least one. What a gateway adds to the last one is read as well.</summary>
@@ -27,7 +30,7 @@ internal sealed class AuditReading : IDisposable
 
     private static AuditReading Open(IReadOnlyList<string> named, Func<string, byte[]?> headOf)
     {
-        while (true)
+        for (var attempt = 1; attempt <= MostAttempts; attempt++)
         {
             var names = AuditFiles.Expand(named);
             var files = new List<(string, FileStream)>();
@@ -51,6 +54,8 @@ internal sealed class AuditReading : IDisposable
                 throw;
             }
         }
+
+        throw new IOException($"expected the list of files in {string.Join(", ", named)} to stay for as long as they are opened; it changed {MostAttempts} times");
     }
 
     public void Dispose() => Close(Files);
