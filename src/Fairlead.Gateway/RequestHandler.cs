@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Fairlead.Gateway.Audit;
 using Fairlead.Gateway.Capture;
 using Fairlead.Gateway.Credentials;
@@ -34,7 +35,7 @@ internal sealed class RequestHandler(Forwarder forwarder, IAudit audit, GatewayM
             Request = Guid.CreateVersion7(now).ToString("N"),
             Tunnel = tunnel.Id,
             Session = session.Id,
-            Protocol = HttpProtocol.IsHttp2(context.Request.Protocol) ? "h2" : context.Request.Protocol.ToLowerInvariant(),
+            Protocol = context.Request.Protocol switch { "HTTP/1.1" => "http/1.1", "HTTP/2" => "h2", var other => other.ToLowerInvariant() },
             // RFC 8441: an extended CONNECT is what a GET with Upgrade is in HTTP/1.1, and policy judges it as that.
             Method = UpgradeRequest.Of(context) is null ? context.Request.Method : "GET",
             Host = tunnel.Destination.Host,
@@ -77,7 +78,7 @@ internal sealed class RequestHandler(Forwarder forwarder, IAudit audit, GatewayM
             record.Dial = exchange.Dial;
             record.FirstByte = exchange.FirstByte;
             record.Total = exchange.Total;
-            record.Redacted = [.. exchange.Redacted];
+            if (exchange.Redacted.Count > 0) record.Redacted = [.. exchange.Redacted];
             if (record.Redacted.Count > 0) logger.SecretCameBack(tunnel.Destination.ToString(), session.Id, string.Join(", ", record.Redacted), record.Request);
             record.Capture = capture?.End(logger);
             metrics.Count(record);
@@ -87,7 +88,8 @@ internal sealed class RequestHandler(Forwarder forwarder, IAudit audit, GatewayM
     }
 
     /// <returns>What to say in place of the upstream, or null when the upstream's answer was passed on.</returns>
-    private async Task<Answer?> ServeAsync(HttpContext context, Tunnel tunnel, RequestTarget? target, RequestRecord record, Exchange exchange, RequestCapture? capture)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<Answer?> ServeAsync(HttpContext context, Tunnel tunnel, RequestTarget? target, RequestRecord record, Exchange exchange, RequestCapture? capture)
     {
         // 1. Check: one destination, a target of it, a method that stays with it. Host as it was sent: Request.Host decodes punycode, or throws at it.
         var host = context.Request.Headers.Host.ToString();
@@ -235,7 +237,7 @@ internal sealed class RequestHandler(Forwarder forwarder, IAudit audit, GatewayM
         record.Outcome = outcome;
         record.Detail = result.Explanation;
         if (hasAnswered) return null;
-        return new Answer(status, Name(outcome), $"the upstream could not be reached ({hop}): {result.Explanation}.")
+        return new Answer(status, outcome.Name, $"the upstream could not be reached ({hop}): {result.Explanation}.")
         {
             Remedy = UpstreamOutcome.RemedyFor(outcome),
         };
@@ -245,10 +247,9 @@ internal sealed class RequestHandler(Forwarder forwarder, IAudit audit, GatewayM
     {
         record.Outcome = outcome;
         record.Detail = message;
-        return new Answer(status, Name(outcome), message) { Remedy = remedy };
+        return new Answer(status, outcome.Name, message) { Remedy = remedy };
     }
 
-    private static string Name(Outcome outcome) => System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(outcome.ToString());
 
     private static string Authority(HostPort destination) => destination.Port == 443 ? destination.UriHost : destination.ToString();
 }

@@ -47,7 +47,7 @@ internal sealed record RequestTarget(string PathAndQuery, string Path, IReadOnly
 
     /// <summary>True when the Host header or <c>:authority</c> names the tunnel's destination.</summary>
     public static bool IsFor(HostPort destination, string host) =>
-        HostPort.TryParse(host, defaultPort: 443, out var asked, out _) && asked == destination;
+        (destination.Port == 443 && host == destination.UriHost) || HostPort.TryParse(host, defaultPort: 443, out var asked, out _) && asked == destination;
 
     // PHP makes a variable of a name: it ends at NUL, blanks before it are dropped, and what no variable may have becomes '_'.
     private static string AsPhpReads(string name) =>

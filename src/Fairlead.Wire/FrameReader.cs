@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
 
 namespace Fairlead.Wire;
 
@@ -23,6 +24,7 @@ internal sealed class FrameReader(Stream transport, TunnelEnd end)
     /// <summary>Waits until a whole frame is there. Its payload must be taken before the next is asked for.</summary>
     /// <exception cref="TunnelAbortedException">The connection broke, or ended.</exception>
     /// <exception cref="ProtocolException">What came is no frame.</exception>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<FrameHeader> ReadAsync(CancellationToken cancellationToken)
     {
         FrameHeader frame;
@@ -90,6 +92,7 @@ internal sealed class FrameReader(Stream transport, TunnelEnd end)
         return frame.IsFinal;
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask FillAsync(int frameBytes, CancellationToken cancellationToken)
     {
         if (_start == _filled && !_lastReadFilledBuffer)
@@ -106,6 +109,7 @@ internal sealed class FrameReader(Stream transport, TunnelEnd end)
         _lastReadFilledBuffer = _filled == _buffer.Length;
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<int> ReadTransportAsync(Memory<byte> buffer, CancellationToken cancellationToken)
     {
         try

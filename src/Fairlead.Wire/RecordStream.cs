@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
 
 namespace Fairlead.Wire;
 
@@ -63,6 +64,7 @@ public sealed class RecordStream(Stream inner, int mostHeld = 0) : Stream
         return wait.IsCompletedSuccessfully ? wait : AgainAsync(wait);
 
         // A socket ends such a wait with any event, also one of bytes that were read before the wait began. The second time it looks for itself.
+        [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
         async ValueTask<int> AgainAsync(ValueTask<int> first)
         {
             _ = await first.ConfigureAwait(false);
@@ -122,6 +124,7 @@ public sealed class RecordStream(Stream inner, int mostHeld = 0) : Stream
         return bytes;
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<int> FillAsync(Memory<byte> buffer, CancellationToken cancellationToken)
     {
         var rented = ArrayPool<byte>.Shared.Rent(BufferBytes);

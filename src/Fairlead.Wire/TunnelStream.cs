@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using System.Runtime.ExceptionServices;
 using System.Text;
 
@@ -120,6 +121,7 @@ public sealed class TunnelStream : Stream
     /// <returns>The chunk, or null at the end of the peer's data.</returns>
     /// <exception cref="TunnelAbortedException">The tunnel broke before the end of the data was announced.</exception>
     /// <exception cref="ProtocolException">The peer sent what is no chunk.</exception>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<Chunk?> ReadChunkAsync(CancellationToken cancellationToken)
     {
         // What ended the reading is told to every later read: a cut stream must not end like a whole one, nor go on behind a gap.

@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Globalization;
 using System.Security.Cryptography;
-using System.Text;
+using System.Text.Unicode;
 
 namespace Fairlead.Gateway.Audit;
 
@@ -16,10 +16,18 @@ internal readonly record struct AuditChain(long Seq, string Head)
 {
     public const int SchemaVersion = 2;
 
+    // The words, a number of 19 digits, and a hash.
+    private const int MaxPrefixBytes = 160;
+
     /// <summary>Before the first line of all.</summary>
     public static AuditChain New() => new(0, Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(SHA256.HashSizeInBytes)));
 
-    public static string HashOf(ReadOnlySpan<byte> line) => Convert.ToHexStringLower(SHA256.HashData(line));
+    public static string HashOf(ReadOnlySpan<byte> line)
+    {
+        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
+        SHA256.HashData(line, hash);
+        return Convert.ToHexStringLower(hash);
+    }
 
     /// <summary>Writes the next line, with its line feed.</summary>
     /// <param name="record">The record as a JSON object of its own.</param>
@@ -28,7 +36,8 @@ internal readonly record struct AuditChain(long Seq, string Head)
     public AuditChain Seal(ReadOnlySpan<byte> record, ArrayBufferWriter<byte> output)
     {
         var begin = output.WrittenCount;
-        output.Write(Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $$"""{"version":{{SchemaVersion}},"seq":{{Seq + 1}},"prev":"{{Head}}",""")));
+        _ = Utf8.TryWrite(output.GetSpan(MaxPrefixBytes), CultureInfo.InvariantCulture, $$"""{"version":{{SchemaVersion}},"seq":{{Seq + 1}},"prev":"{{Head}}",""", out var prefix);
+        output.Advance(prefix);
         output.Write(record[1..]);
         var next = new AuditChain(Seq + 1, HashOf(output.WrittenSpan[begin..]));
         output.Write("\n"u8);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 
 namespace Fairlead.Gateway.Audit;
@@ -115,6 +116,7 @@ internal sealed class AuditLog : IAudit, IThreadPoolWorkItem, IDisposable
 
     private bool Needs(bool hasCredential) => _guarantee == AuditGuarantee.BeforeUpstreamAlways || (hasCredential && _guarantee == AuditGuarantee.BeforeUpstream);
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<bool> AppendAsync(byte[] record, CancellationToken cancellationToken)
     {
         if (!IsWritable) return false;
@@ -124,23 +126,22 @@ internal sealed class AuditLog : IAudit, IThreadPoolWorkItem, IDisposable
         if (isQueued) WriteBehindOthers();
         if (isDurable.Task.IsCompleted) return await isDurable.Task;
 
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        limit.CancelAfter(IntentTimeout);
         try
         {
-            if (!isQueued)
-            {
-                Wake();
-                await _queue.Writer.WriteAsync(entry, limit.Token);
-                WriteBehindOthers();
-            }
-
-            return await isDurable.Task.WaitAsync(limit.Token);
+            return await (isQueued ? isDurable.Task : QueueAsync(entry, isDurable.Task, cancellationToken)).WaitAsync(IntentTimeout, cancellationToken);
         }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        catch (TimeoutException)
         {
             return false;
         }
+    }
+
+    private async Task<bool> QueueAsync(AuditEntry entry, Task<bool> isDurable, CancellationToken cancellationToken)
+    {
+        Wake();
+        await _queue.Writer.WriteAsync(entry, cancellationToken);
+        WriteBehindOthers();
+        return await isDurable;
     }
 
     private async ValueTask EnqueueAsync(AuditEntry entry)

@@ -34,7 +34,7 @@ internal static class AuditText
         WriteOutcome(json, record.Outcome, record.Detail);
     });
 
-    public static byte[] Of(RequestRecord record) => Write("request", record.Time, json =>
+    public static byte[] Of(RequestRecord record) => Write("request", record.Time, record, static (json, record) =>
     {
         WriteAsked(json, record);
         WriteNumber(json, "status", record.Status);
@@ -52,7 +52,7 @@ internal static class AuditText
     });
 
     /// <summary>What is about to be sent to an upstream.</summary>
-    public static byte[] IntentOf(RequestRecord record) => Write("intent", record.Time, json => WriteAsked(json, record));
+    public static byte[] IntentOf(RequestRecord record) => Write("intent", record.Time, record, WriteAsked);
 
     /// <summary>What is about to be passed through to an upstream.</summary>
     public static byte[] IntentOf(TunnelRecord record, PassthroughRecord passthrough) => Write("intent", record.Time, json =>
@@ -116,7 +116,9 @@ internal static class AuditText
         json.WriteBase64String("signature", checkpoint.Signature);
     });
 
-    private static byte[] Write(string type, DateTimeOffset time, Action<Utf8JsonWriter> fields)
+    private static byte[] Write(string type, DateTimeOffset time, Action<Utf8JsonWriter> fields) => Write(type, time, fields, static (json, fields) => fields(json));
+
+    private static byte[] Write<T>(string type, DateTimeOffset time, T record, Action<Utf8JsonWriter, T> fields)
     {
         var (buffer, json) = _writer ??= NewWriter();
         buffer.ResetWrittenCount();
@@ -124,7 +126,7 @@ internal static class AuditText
         json.WriteStartObject();
         json.WriteString("type", type);
         json.WriteString("time", time.UtcDateTime);
-        fields(json);
+        fields(json, record);
         json.WriteEndObject();
         json.Flush();
         return buffer.WrittenSpan.ToArray();
@@ -161,7 +163,7 @@ internal static class AuditText
 
     private static void WriteOutcome(Utf8JsonWriter json, Outcome outcome, string? detail)
     {
-        json.WriteString("outcome", JsonNamingPolicy.SnakeCaseLower.ConvertName(outcome.ToString()));
+        json.WriteString("outcome", outcome.Name);
         if (detail is not null) json.WriteString("detail", detail);
     }
 

@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace Fairlead.Gateway.Audit;
 
 /// <summary>How a tunnel or a request ended: the closed list that the audit, its schema and the tests share. Written in snake_case.</summary>
@@ -80,4 +82,16 @@ internal enum Outcome
 
     /// <summary>The gateway broke its promise; its log has the exception.</summary>
     InternalError,
+}
+
+/// <summary>The names of outcomes, as they are written.</summary>
+internal static class OutcomeNames
+{
+    private static readonly string[] Names = [.. Enum.GetValues<Outcome>().Select(o => JsonNamingPolicy.SnakeCaseLower.ConvertName(o.ToString()))];
+
+    extension(Outcome outcome)
+    {
+        /// <summary>In snake_case.</summary>
+        public string Name => Names[(int)outcome];
+    }
 }

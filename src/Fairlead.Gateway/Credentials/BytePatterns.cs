@@ -15,6 +15,7 @@ internal sealed class BytePatterns
     private const int Groups = 8;
 
     private readonly byte[][] _patterns;
+    private readonly int _shortest;
 
     // For each of the first three bytes, what its lower and its upper half may belong to: a bit for each group.
     private readonly Vector128<byte>[] _lower = new Vector128<byte>[Looked];
@@ -24,6 +25,7 @@ internal sealed class BytePatterns
     public BytePatterns(IReadOnlyList<byte[]> patterns)
     {
         _patterns = [.. patterns];
+        _shortest = _patterns.Min(p => p.Length);
         // Those that begin alike belong together: fewer groups are asked in vain.
         var order = _patterns.OrderBy(p => p[0]).ThenBy(p => p[1]).ToList();
         for (var i = 0; i < order.Count; i++)
@@ -62,7 +64,7 @@ internal sealed class BytePatterns
             if (Verify(text, at, ~Vector128.Equals(groups, Vector128<byte>.Zero).ExtractMostSignificantBits() & 0xffff, out length) is >= 0 and var found) return found;
         }
 
-        for (; at < text.Length; at++)
+        for (; at + _shortest <= text.Length; at++)
         {
             if (LengthAt(text[at..]) is > 0 and var whole)
             {

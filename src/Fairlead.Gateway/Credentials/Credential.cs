@@ -40,9 +40,9 @@ internal sealed record Credential(string Name, IReadOnlyList<InjectedHeader> Hea
 
     public bool IsBoundTo(HostPort destination)
     {
-        foreach (var host in Hosts)
+        for (var i = 0; i < Hosts.Count; i++)
         {
-            if (host.Matches(destination)) return true;
+            if (Hosts[i].Matches(destination)) return true;
         }
 
         return false;

@@ -32,12 +32,17 @@ internal sealed record Injection(string Target, IReadOnlyList<InjectedHeader> He
     /// <summary>True for a header that the workload's own give way to. Servers that hand headers on as variables do not tell '-' from '_', so neither does this.</summary>
     public bool Sets(string name)
     {
-        foreach (var header in Headers)
+        for (var i = 0; i < Headers.Count; i++)
         {
-            if (header.IsNamed(name)) return true;
+            if (Headers[i].IsNamed(name)) return true;
         }
 
-        return Signature is not null && Signature.Headers.Any(h => HeaderName.IsOneVariable(h, name));
+        for (var i = 0; i < Signature?.Headers.Count; i++)
+        {
+            if (HeaderName.IsOneVariable(Signature.Headers[i], name)) return true;
+        }
+
+        return false;
     }
 
     /// <summary>A request without credentials.</summary>

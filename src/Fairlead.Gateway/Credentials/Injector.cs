@@ -43,7 +43,11 @@ internal static class Injector
                 if (own.Count > 0) continue;
 
                 // 3. The values.
-                foreach (var header in credential.Headers.Where(h => h.IsFor(line))) headers.Add(header.IsConstant ? header : await header.FillAsync(line, request.HttpContext.RequestAborted));
+                foreach (var header in credential.Headers)
+                {
+                    if (header.IsFor(line)) headers.Add(header.IsConstant ? header : await header.FillAsync(line, request.HttpContext.RequestAborted));
+                }
+
                 foreach (var parameter in credential.Parameters) parameters.Add(parameter.IsConstant ? parameter : await parameter.FillAsync(line, request.HttpContext.RequestAborted));
                 if (credential.Certificate?.Problem is { } problem) throw new CredentialException(problem);
                 if (credential.Certificate is not null) used.Add(credential.Name);
@@ -54,7 +58,7 @@ internal static class Injector
             var injection = new Injection(target, headers) { Credentials = used };
             if (bound.Any(c => c.Placeholder is not null)) injection = await SwapAsync(injection, bound, line, request);
             if (injection.Refusal is not null) return injection;
-            injection = injection with { Target = InjectedParameter.SetIn(injection.Target, parameters), Secrets = SecretsOf(bound) };
+            injection = injection with { Target = InjectedParameter.SetIn(injection.Target, parameters), Secrets = set.SecretsFor(destination) };
 
             // 5. Sign what will be sent. A host has one signer at most.
             if (bound.FirstOrDefault(c => c.Signer is not null) is not { } signing) return injection;
@@ -110,21 +114,6 @@ internal static class Injector
             Body = body is null ? null : swap.InBody(body, request.ContentType) ?? body,
             Credentials = used,
         };
-    }
-
-    // Of all that are bound to the destination, whether or not this request carries them: an upstream may remember what another one brought.
-    private static List<(string Credential, Secret Value)> SecretsOf(IReadOnlyList<Credential> bound)
-    {
-        var secrets = new List<(string Credential, Secret Value)>();
-        foreach (var credential in bound.Where(c => c.IsScrubbed))
-        {
-            foreach (var value in credential.Secrets.SelectMany(s => s.Held))
-            {
-                if (!secrets.Any(s => ReferenceEquals(s.Value, value))) secrets.Add((credential.Name, value));
-            }
-        }
-
-        return secrets;
     }
 
     private static Injection Unavailable(string target, Credential credential, CredentialException e) =>

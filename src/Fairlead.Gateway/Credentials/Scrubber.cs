@@ -11,6 +11,7 @@ internal sealed class Scrubber
 
     private readonly List<(string Credential, SecretForms Forms)> _secrets = [];
     private readonly ICollection<string> _found;
+    private int _least = int.MaxValue;
 
     private Scrubber(ICollection<string> found) => _found = found;
 
@@ -28,6 +29,7 @@ internal sealed class Scrubber
             if (SecretForms.Of(value) is not { } forms) continue;
             scrubber ??= new Scrubber(found);
             scrubber._secrets.Add((credential, forms));
+            scrubber._least = Math.Min(scrubber._least, forms.Shortest);
             scrubber.MostHeld = Math.Max(scrubber.MostHeld, forms.Longest * MostPerCharacter);
         }
 
@@ -40,7 +42,7 @@ internal sealed class Scrubber
     /// <summary>A text that is whole, with labels in place of secrets.</summary>
     public string Clean(string text)
     {
-        if (text.Length < SecretForms.MinLength) return text;
+        if (text.Length < _least) return text;
         var bytes = ArrayPool<byte>.Shared.Rent(text.Length);
         // A byte for each character. What is not Latin-1 may become a letter that looks like it, so more may be found, and not less.
         var sightings = Look(bytes.AsSpan(0, Encoding.Latin1.GetBytes(text, bytes)), readsEscapes: true, out _, out _);

@@ -6,13 +6,16 @@ namespace Fairlead.Gateway.Credentials;
 internal sealed class Secret : ISecret
 {
     private readonly string _value;
+    private readonly Secret[] _held;
 
-    private Secret(string name, string value) => (Name, _value) = (name, value);
+    private Secret(string name, string value) => (Name, _value, _held) = (name, value, [this]);
 
     /// <summary>The name it has in the configuration.</summary>
     public string Name { get; }
 
     Secret? ISecret.Constant => this;
+
+    IReadOnlyList<Secret> ISecret.Held => _held;
 
     ValueTask<Secret> ISecret.GetAsync(CancellationToken cancellationToken) => new(this);
 

@@ -32,6 +32,9 @@ internal sealed class SecretForms
     /// <summary>The length of the longest form.</summary>
     public int Longest => _forms[0].Length;
 
+    /// <summary>The length of the shortest form: a text of less holds none.</summary>
+    public int Shortest => _forms[^1].Length;
+
     /// <summary>The forms of a secret, made once for it; null for one that is too short to be looked for.</summary>
     public static SecretForms? Of(Secret secret) =>
         secret.Reveal().Length < MinLength ? null : Known.GetValue(secret, static s => new SecretForms(s.Reveal()));

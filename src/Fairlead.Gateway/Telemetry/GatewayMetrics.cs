@@ -1,5 +1,4 @@
 using System.Diagnostics.Metrics;
-using System.Text.Json;
 using Fairlead.Gateway.Audit;
 using Fairlead.Gateway.Policy;
 
@@ -53,14 +52,14 @@ internal sealed class GatewayMetrics : IDisposable
 
     public void Count(TunnelRecord record)
     {
-        _tunnels.Add(1, Label("outcome", NameOf(record.Outcome)));
+        _tunnels.Add(1, Label("outcome", record.Outcome.Name));
         _tunnelBytes.Add(record.BytesIn, Label("direction", "in"));
         _tunnelBytes.Add(record.BytesOut, Label("direction", "out"));
     }
 
     public void Count(RequestRecord record)
     {
-        _requests.Add(1, Label("decision", NameOf(record.Decision)), Label("status", record.Status is { } status ? ClassOf(status) : "none"), Label("outcome", NameOf(record.Outcome)));
+        _requests.Add(1, Label("decision", NameOf(record.Decision)), Label("status", record.Status is { } status ? ClassOf(status) : "none"), Label("outcome", record.Outcome.Name));
         _requestBytes.Add(record.BytesIn, Label("direction", "in"));
         _requestBytes.Add(record.BytesOut, Label("direction", "out"));
         foreach (var credential in record.Credentials) _credentialUses.Add(1, Label("credential", credential));
@@ -74,7 +73,7 @@ internal sealed class GatewayMetrics : IDisposable
 
     /// <param name="credential">Its name.</param>
     /// <param name="outcome">What became of the request.</param>
-    public void CountFailure(string credential, Outcome outcome) => _credentialFailures.Add(1, Label("credential", credential), Label("outcome", NameOf(outcome)));
+    public void CountFailure(string credential, Outcome outcome) => _credentialFailures.Add(1, Label("credential", credential), Label("outcome", outcome.Name));
 
     /// <summary>All as Prometheus reads it (text format 0.0.4).</summary>
     public string Render() => _text.Render();
@@ -86,10 +85,6 @@ internal sealed class GatewayMetrics : IDisposable
     }
 
     private static KeyValuePair<string, object?> Label(string name, string value) => new(name, value);
-
-    private static readonly string[] OutcomeNames = [.. Enum.GetValues<Outcome>().Select(o => JsonNamingPolicy.SnakeCaseLower.ConvertName(o.ToString()))];
-
-    public static string NameOf(Outcome outcome) => OutcomeNames[(int)outcome];
 
     public static string NameOf(Decision? decision) => decision is null ? "none" : decision.Verdict == Verdict.Allow ? "allow" : decision.IsEnforced ? "deny" : "observe";
 

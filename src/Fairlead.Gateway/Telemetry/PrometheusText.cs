@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using System.Text;
 
 namespace Fairlead.Gateway.Telemetry;
@@ -65,6 +66,7 @@ internal sealed class PrometheusText : IDisposable
 
         private string Kind => instrument switch { Histogram<double> => "histogram", Counter<long> or ObservableCounter<long> or ObservableCounter<double> => "counter", _ => "gauge" };
 
+        [SkipLocalsInit]
         public void Add(double value, ReadOnlySpan<KeyValuePair<string, object?>> tags)
         {
             Span<char> labels = stackalloc char[MostLabelCharacters];
@@ -117,6 +119,7 @@ internal sealed class PrometheusText : IDisposable
         private double _sum;
         private long _count;
 
+        [SkipLocalsInit]
         public void Add(double value, bool isSet)
         {
             lock (_gate)

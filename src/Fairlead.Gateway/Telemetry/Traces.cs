@@ -78,7 +78,7 @@ internal sealed class Traces : IDisposable
         span.SetTag("fairlead.decision", GatewayMetrics.NameOf(record.Decision));
         if (record.Decision?.Rule is { } rule) span.SetTag("fairlead.rule", rule);
         if (record.Credentials.Count > 0) span.SetTag("fairlead.credentials", record.Credentials.ToArray());
-        span.SetTag("fairlead.outcome", GatewayMetrics.NameOf(record.Outcome));
+        span.SetTag("fairlead.outcome", record.Outcome.Name);
         // All times by one clock, the record's. A connection may be ready when another one has answered already.
         var total = record.Total;
         span.SetEndTime(span.StartTimeUtc + total);
@@ -86,7 +86,7 @@ internal sealed class Traces : IDisposable
         if (record.Dial > TimeSpan.Zero) span.AddEvent(At(span, "fairlead.dialled", record.Queue + record.Dial, total));
         if (record.FirstByte is { } firstByte) span.AddEvent(At(span, "fairlead.answered", firstByte, total));
         // What went wrong is the gateway's to tell; an upstream's 500 is in the status.
-        if (record.Outcome is not (Outcome.Completed or Outcome.Upgraded or Outcome.SelfTest or Outcome.Denied or Outcome.ClientAborted)) span.SetStatus(ActivityStatusCode.Error, GatewayMetrics.NameOf(record.Outcome));
+        if (record.Outcome is not (Outcome.Completed or Outcome.Upgraded or Outcome.SelfTest or Outcome.Denied or Outcome.ClientAborted)) span.SetStatus(ActivityStatusCode.Error, record.Outcome.Name);
         span.Dispose();
     }
 

@@ -31,6 +31,7 @@ internal static class ContentCoding
     /// <exception cref="UpstreamException">It is text that cannot be opened.</exception>
     public static Stream Open(Stream upstream, HttpResponse response)
     {
+        if (response.Headers.ContentEncoding.Count == 0) return upstream;
         var codings = response.Headers.ContentEncoding.SelectMany(v => (v ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
             // Amazon S3 keeps this one of an upload, which says nothing about what it sends.
             .Where(c => !c.Equals("identity", StringComparison.OrdinalIgnoreCase) && !c.Equals("aws-chunked", StringComparison.OrdinalIgnoreCase)).ToList();

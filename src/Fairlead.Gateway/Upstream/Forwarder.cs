@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.IO.Pipelines;
+using System.Runtime.CompilerServices;
 using Fairlead.Gateway.Credentials;
 using Fairlead.Gateway.Policy;
 using Fairlead.Wire;
@@ -27,17 +28,18 @@ internal sealed class Forwarder(UpstreamClients clients, UpstreamOptions options
     /// <param name="destination">Where to.</param>
     /// <param name="injection">Path and query, and what the credentials add.</param>
     /// <param name="exchange">What is measured.</param>
-    public async Task<ForwardResult> ForwardAsync(
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<ForwardResult> ForwardAsync(
         HttpContext context, string sessionId, AddressExceptions exceptions, ClientCertificates certificates, HostPort destination, Injection injection, Exchange exchange)
     {
-        using var stopBody = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         // 1. The request. 2. Its body streams while the answer is awaited, and may go on while the answer comes.
         var upgrade = UpgradeRequest.Of(context);
         var hasBody = upgrade is null && context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody == true;
         var length = injection.Body?.Length ?? context.Request.ContentLength;
         var reader = injection.Signature?.Body ?? (injection.Body is { } held ? PipeReader.Create(new ReadOnlySequence<byte>(held)) : context.Request.BodyReader);
-        var body = hasBody ? new RequestBody(reader, length, exchange, stopBody.Token) : null;
+        using var stopBody = hasBody ? CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted) : null;
+        var body = stopBody is null ? null : new RequestBody(reader, length, exchange, stopBody.Token);
         var scrubber = Scrubber.For(injection.Secrets, exchange.Redacted);
         using var request = UpstreamRequest.Create(context, destination, upgrade, body, injection, isSearched: scrubber is not null);
         request.Options.Set(UpstreamClients.ExchangeKey, exchange);
@@ -81,13 +83,14 @@ internal sealed class Forwarder(UpstreamClients clients, UpstreamOptions options
         finally
         {
             // Whoever reads the body next (Kestrel, to keep the connection) must find nobody else reading.
-            await stopBody.CancelAsync();
+            if (stopBody is not null) await stopBody.CancelAsync();
             response?.Dispose();
             if (body is not null) await body.Ended;
         }
     }
 
-    private async Task<HttpResponseMessage> SendAsync(
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<HttpResponseMessage> SendAsync(
         HttpMessageInvoker client, HttpRequestMessage request, Exchange exchange, CancellationTokenSource limit, CancellationToken clientLeft)
     {
         limit.CancelAfter(options.ResponseTimeout);

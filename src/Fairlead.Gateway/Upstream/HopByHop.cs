@@ -18,7 +18,8 @@ internal static class HopByHop
     /// </summary>
     public static HashSet<string>? Nominated(StringValues connection)
     {
-        if (connection.Count == 0) return null;
+        // Nearly every answer says keep-alive, which names no header but one of the above.
+        if (connection.Count == 0 || (connection.Count == 1 && IsOfConnection(connection[0]))) return null;
         var names = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
         foreach (var value in connection)
         {
@@ -27,4 +28,6 @@ internal static class HopByHop
 
         return names;
     }
+
+    private static bool IsOfConnection(string? value) => "keep-alive".Equals(value, StringComparison.OrdinalIgnoreCase) || "close".Equals(value, StringComparison.OrdinalIgnoreCase);
 }

@@ -14,7 +14,7 @@ internal static class ResponseHead
         context.Response.StatusCode = (int)response.StatusCode;
         if (HttpProtocol.IsHttp11(context.Request.Protocol) && !string.IsNullOrEmpty(response.ReasonPhrase))
             context.Features.GetRequiredFeature<IHttpResponseFeature>().ReasonPhrase = scrubber?.Clean(response.ReasonPhrase) ?? response.ReasonPhrase;
-        var nominated = response.Headers.NonValidated.TryGetValues("Connection", out var connection) ? HopByHop.Nominated(connection.ToArray()) : null;
+        var nominated = response.Headers.NonValidated.TryGetValues("Connection", out var connection) ? HopByHop.Nominated(connection.Count == 1 ? connection.ToString() : connection.ToArray()) : null;
         CopyHeaders(response.Headers.NonValidated, nominated, context.Response.Headers, scrubber);
         CopyHeaders(response.Content.Headers.NonValidated, nominated, context.Response.Headers, scrubber);
         // RFC 9112 §6.3: chunks overrule a length beside them. RFC 9110 §15.3.5 and §15.3.6: these answers have no content, whatever they announce.

@@ -38,7 +38,7 @@ internal sealed class UpstreamClients(UpstreamClients.Dial dial) : IDisposable
     {
         while (true)
         {
-            var pool = _bySession.GetOrAdd(sessionId, id => New(id, exceptions, certificates));
+            if (!_bySession.TryGetValue(sessionId, out var pool)) pool = _bySession.GetOrAdd(sessionId, New(sessionId, exceptions, certificates));
             if (pool.Exceptions.Equals(exceptions) && pool.Certificates.Equals(certificates)) return pool.Client.Value;
             var next = New(sessionId, exceptions, certificates);
             if (!_bySession.TryUpdate(sessionId, next, pool)) continue;

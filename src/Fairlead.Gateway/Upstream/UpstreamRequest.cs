@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Http.Headers;
 using Fairlead.Gateway.Credentials;
 using Fairlead.Wire;
 using Microsoft.Extensions.Primitives;
@@ -31,11 +32,12 @@ internal static class UpstreamRequest
     /// <param name="isSearched">True when the answer is searched for secrets: it should then come as it is, and not compressed.</param>
     public static HttpRequestMessage Create(HttpContext context, HostPort destination, UpgradeRequest? upgrade, RequestBody? body, Injection injection, bool isSearched)
     {
+        var authority = destination.Port == 443 ? destination.UriHost : destination.ToString();
         var isHttp2 = HttpProtocol.IsHttp2(context.Request.Protocol) && upgrade is null;
         var request = new HttpRequestMessage
         {
-            Method = new HttpMethod(upgrade is null ? context.Request.Method : "GET"),
-            RequestUri = new Uri($"https://{destination}{injection.Target}", AsWritten),
+            Method = upgrade is null ? HttpMethod.Parse(context.Request.Method) : HttpMethod.Get,
+            RequestUri = new Uri($"https://{authority}{injection.Target}", AsWritten),
             // The workload's version is mirrored, so that what it relies on (one request after another, trailers) holds on both hops.
             Version = isHttp2 ? HttpVersion.Version20 : HttpVersion.Version11,
             VersionPolicy = isHttp2 ? HttpVersionPolicy.RequestVersionOrLower : HttpVersionPolicy.RequestVersionExact,
@@ -47,7 +49,7 @@ internal static class UpstreamRequest
             request.Content = new NoBody();
         CopyHeaders(context, request, injection, isSearched);
         // Host also becomes the name in TLS in HttpClient, so it is ours: the one canonical value that the tunnel, SNI and Host were found to agree on.
-        request.Headers.Host = destination.Port == 443 ? destination.UriHost : destination.ToString();
+        request.Headers.Host = authority;
         upgrade?.AddTo(request);
         foreach (var header in injection.Headers)
         {
@@ -94,8 +96,11 @@ internal static class UpstreamRequest
     {
         // RFC 9113 §8.2.3: HTTP/2 may split Cookie; everybody else expects one line.
         if (values.Count > 1 && name.Equals("Cookie", StringComparison.OrdinalIgnoreCase)) values = string.Join("; ", values.ToArray());
-        if (request.Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)values)) return;
+        if (TryAdd(request.Headers, name, values)) return;
         request.Content ??= new NoBody();
-        request.Content.Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)values);
+        TryAdd(request.Content.Headers, name, values);
     }
+
+    private static bool TryAdd(HttpHeaders headers, string name, StringValues values) =>
+        values.Count == 1 ? headers.TryAddWithoutValidation(name, values[0]) : headers.TryAddWithoutValidation(name, (IEnumerable<string?>)values);
 }

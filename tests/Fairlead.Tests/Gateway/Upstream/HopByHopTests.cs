@@ -24,13 +24,18 @@ public sealed class HopByHopTests
     public void These_end_at_one_hop(string name, bool ends) => Assert.Equal(ends, HopByHop.Contains(name));
 
     [Theory]
-    [InlineData("close", "close")]
+    [InlineData("close, X-Secret", "close X-Secret")]
     [InlineData("Keep-Alive, X-Secret", "Keep-Alive X-Secret")]
     [InlineData(" a ,,\tb\t, ", "a b")]
     [InlineData(",", "")]
     [InlineData("", "")]
     public void Connection_nominates_names(string value, string names) =>
         Assert.Equal(names.Split(' ', StringSplitOptions.RemoveEmptyEntries).Order(), HopByHop.Nominated(new StringValues(value))!.Order());
+
+    [Theory]
+    [InlineData("close")]
+    [InlineData("Keep-Alive")]
+    public void A_word_about_the_connection_nominates_nothing(string value) => Assert.Null(HopByHop.Nominated(new StringValues(value)));
 
     [Fact]
     public void Each_line_nominates_and_case_does_not_count()
