@@ -43,7 +43,7 @@ internal sealed class TlsInterception(Func<HostPort, string, bool, Task<SslStrea
     private async Task SayEndAsync(ConnectionContext connection)
     {
         // A connection that was given up must not look as if it ended.
-        if (((TunnelConnection)connection).Finished.IsCompleted) return;
+        if (((TunnelConnection)connection).IsOver) return;
         try
         {
             await connection.Features.GetRequiredFeature<ISslStreamFeature>().SslStream.ShutdownAsync().WaitAsync(EndTimeout, time);

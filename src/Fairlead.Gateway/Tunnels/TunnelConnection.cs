@@ -18,6 +18,9 @@ internal sealed class TunnelConnection
     /// <summary>Bytes that may wait for the inner server before the tunnel is read no further: 256 KiB.</summary>
     public const int MaxWaitingBytes = 256 * 1024;
 
+    // What the inner server needs to leave once the input has ended. A request under way is cancelled then.
+    private static readonly TimeSpan LeaveTimeout = TimeSpan.FromSeconds(5);
+
     private readonly Tunnel _tunnel;
     private readonly TunnelStream _stream;
     private readonly ReadOnlyMemory<byte> _early;
@@ -27,6 +30,7 @@ internal sealed class TunnelConnection
     private readonly CancellationTokenSource _closed = new();
     private readonly CancellationTokenSource _stopReceiving = new();
     private volatile IOException? _outputFailure;
+    private volatile bool _isLeft;
     private readonly TaskCompletionSource<ConnectionAbortedException?> _finished = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <param name="tunnel">Whose tunnel it is.</param>
@@ -71,6 +75,9 @@ internal sealed class TunnelConnection
     /// <summary>Ends when the inner server is done with the connection; the result says why it gave up, null after a normal end.</summary>
     public Task<ConnectionAbortedException?> Finished => _finished.Task;
 
+    /// <summary>True once the peer has ended its data, or the connection was given up: nobody waits for last words.</summary>
+    public bool IsOver => _isLeft || _finished.Task.IsCompleted;
+
     /// <summary>Carries bytes from the tunnel to the inner server until one side ends.</summary>
     /// <returns>Null after the peer's clean end, else what broke the tunnel.</returns>
     public async Task<IOException?> ReceiveAsync()
@@ -108,11 +115,25 @@ internal sealed class TunnelConnection
 
     public override void Abort(ConnectionAbortedException abortReason)
     {
+        // Without a reason Kestrel says that it has seen the end of the input, and reads on to it: a pipe that was taken from under its read would be seven exceptions a tunnel.
+        if (abortReason is null)
+        {
+            _isLeft = true;
+            _ = FinishSoonAsync();
+            return;
+        }
+
         _finished.TrySetResult(abortReason);
         StopReceiving();
     }
 
     public override void Abort() => Abort(new ConnectionAbortedException("the connection was aborted"));
+
+    private async Task FinishSoonAsync()
+    {
+        await ((Task)_finished.Task.WaitAsync(LeaveTimeout)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _finished.TrySetResult(null);
+    }
 
     // The inner server learns by its input that nobody reads what it writes.
     private void OutputBroke(IOException failure)

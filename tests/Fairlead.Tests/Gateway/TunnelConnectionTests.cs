@@ -81,6 +81,25 @@ public sealed class TunnelConnectionTests : IAsyncDisposable
         Assert.Equal("enough", (await _connection.Finished)!.Message);
     }
 
+    [Fact]
+    public async Task An_end_that_the_inner_server_has_seen_is_left_to_it_to_read()
+    {
+        _transport.Give(RawFrame.Of(RawFrame.Close, [0x03, 0xe8], [1, 2, 3, 4]));
+        var reading = _connection.Input.ReadAsync(Limits.Token);
+        await _connection.ReceiveAsync().WaitAsync(Limits.Token);
+
+        // As Kestrel does when ConnectionClosed is cancelled.
+        _connection.Abort(null!);
+
+        Assert.False(_connection.Finished.IsCompleted);
+        Assert.True(_connection.IsOver);
+        var end = await reading;
+        _connection.Input.AdvanceTo(end.Buffer.End);
+        Assert.True(end.IsCompleted);
+        await _connection.DisposeAsync();
+        Assert.Null(await _connection.Finished);
+    }
+
     private static byte[] ChunkOf(byte[] data)
     {
         var head = new byte[Chunk.MaxHeaderBytes];
