@@ -66,6 +66,7 @@ internal sealed class PrometheusText : IDisposable
 
         private string Kind => instrument switch { Histogram<double> => "histogram", Counter<long> or ObservableCounter<long> or ObservableCounter<double> => "counter", _ => "gauge" };
 
+        // Nothing of the labels is read that was not written.
         [SkipLocalsInit]
         public void Add(double value, ReadOnlySpan<KeyValuePair<string, object?>> tags)
         {
@@ -119,7 +120,6 @@ internal sealed class PrometheusText : IDisposable
         private double _sum;
         private long _count;
 
-        [SkipLocalsInit]
         public void Add(double value, bool isSet)
         {
             lock (_gate)
