@@ -111,7 +111,7 @@ internal sealed class ReadyWebSockets(Func<CancellationToken, Task<TunnelStream>
         try
         {
             if (await tunnel.NextAsync(any.Token) is not { } next) return false;
-            await AddAsync(next);
+            await AddAsync(next, isAhead: false);
             return true;
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)
@@ -140,15 +140,8 @@ internal sealed class ReadyWebSockets(Func<CancellationToken, Task<TunnelStream>
 
     private async Task RefillAsync()
     {
-        while (true)
+        while (await OpenAsync() is { } stream && await AddAsync(stream, isAhead: true))
         {
-            lock (_lock)
-            {
-                _isRefilling = IsLacking();
-                if (!_isRefilling) return;
-            }
-
-            if (await OpenAsync() is { } stream) await AddAsync(stream);
         }
     }
 
@@ -168,15 +161,17 @@ internal sealed class ReadyWebSockets(Func<CancellationToken, Task<TunnelStream>
             // Whatever it was: told when a tunnel is asked for and cannot be had.
         }
 
-        lock (_lock) _mayRefill = false;
+        lock (_lock) _mayRefill = _isRefilling = false;
         return null;
     }
 
-    private async Task AddAsync(TunnelStream stream)
+    /// <returns>True when it was opened ahead and another one is to be. Decided before anybody can take this one: whoever does gets what it needs first.</returns>
+    private async Task<bool> AddAsync(TunnelStream stream, bool isAhead)
     {
         var socket = new ReadyWebSocket(stream, time);
         var gate = new TaskCompletionSource();
         bool isKept;
+        var isLacking = false;
         lock (_lock)
         {
             isKept = !_stop.IsCancellationRequested && _ready.Count < MostReady;
@@ -186,10 +181,13 @@ internal sealed class ReadyWebSockets(Func<CancellationToken, Task<TunnelStream>
                 // Listed before it runs, so that its end always finds it there.
                 _watched[socket] = WatchAsync(socket, gate.Task);
             }
+
+            if (isAhead) _isRefilling = isLacking = IsLacking();
         }
 
         if (isKept) gate.SetResult();
         else await socket.CloseAsync();
+        return isLacking;
     }
 
     private async Task WatchAsync(ReadyWebSocket socket, Task gate)

@@ -104,8 +104,8 @@ public sealed class ReuseTests : IAsyncLifetime
             default: time.Advance(TimeSpan.FromSeconds(5)); break;
         }
 
-        var tunnel = await _gateway.AcceptAsync();
-        Assert.StartsWith("CONNECT echo.test:443", (await tunnel.ReadChunkAsync())!.Data.ToStringUtf8(), StringComparison.Ordinal);
+        var (tunnel, connect) = await _gateway.AcceptAskedAsync();
+        Assert.StartsWith("CONNECT echo.test:443", connect!.Data.ToStringUtf8(), StringComparison.Ordinal);
         Assert.Equal("\x16\x03\x01hello", await tunnel.ReadTextAsync(8));
         await tunnel.SendAsync(Established);
         Assert.Equal(Established, await tool.ReadAsync(Established.Length));

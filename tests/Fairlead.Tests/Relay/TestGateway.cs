@@ -23,7 +23,8 @@ internal sealed class TestGateway : IAsyncDisposable
     public const string WebSocketPath = "/v1/code/upstreamproxy/ws";
 
     private readonly WebApplication _app;
-    private readonly Channel<GatewayTunnel> _tunnels = Channel.CreateUnbounded<GatewayTunnel>();
+    private readonly Channel<Task<GatewayTunnel>> _tunnels = Channel.CreateUnbounded<Task<GatewayTunnel>>();
+    private readonly Dictionary<Task<UpstreamProxyChunk?>, GatewayTunnel> _unasked = [];
     private readonly CancellationTokenSource _end = new();
 
     private TestGateway(WebApplication app) => _app = app;
@@ -67,8 +68,24 @@ internal sealed class TestGateway : IAsyncDisposable
         return gateway;
     }
 
-    /// <summary>The next tunnel that the relay opened.</summary>
-    public ValueTask<GatewayTunnel> AcceptAsync() => _tunnels.Reader.ReadAsync(Limits.Token);
+    /// <summary>The next tunnel that the relay opened, in the order in which it asked.</summary>
+    public async Task<GatewayTunnel> AcceptAsync() => await (await _tunnels.Reader.ReadAsync(Limits.Token)).WaitAsync(Limits.Token);
+
+    /// <summary>The next tunnel on which something is said, and what: the relay may have opened a WebSocket ahead of need meanwhile.</summary>
+    public async Task<(GatewayTunnel Tunnel, UpstreamProxyChunk? First)> AcceptAskedAsync()
+    {
+        while (true)
+        {
+            while (_tunnels.Reader.TryRead(out var next))
+            {
+                var tunnel = await next.WaitAsync(Limits.Token);
+                _unasked.Add(tunnel.ReadChunkAsync(), tunnel);
+            }
+
+            if (_unasked.Keys.FirstOrDefault(first => first.IsCompleted) is { } first && _unasked.Remove(first, out var asked)) return (asked, await first);
+            await Task.WhenAny([_tunnels.Reader.WaitToReadAsync(Limits.Token).AsTask(), .. _unasked.Keys]);
+        }
+    }
 
     public async ValueTask DisposeAsync()
     {
@@ -104,9 +121,12 @@ internal sealed class TestGateway : IAsyncDisposable
     {
         if (KnowsEndOfData) context.Response.Headers["Fairlead-Tunnel"] = "1";
         if (KnowsReuse) context.Response.Headers["Fairlead-Reuse"] = "1";
+        // Queued before the relay has the answer, and can ask for another one.
+        var accepted = new TaskCompletionSource<GatewayTunnel>(TaskCreationOptions.RunContinuationsAsynchronously);
+        await _tunnels.Writer.WriteAsync(accepted.Task);
         using var socket = await context.WebSockets.AcceptWebSocketAsync();
         var tunnel = new GatewayTunnel(socket, context, context.Request.Headers.ToDictionary(h => h.Key, h => h.Value.ToString(), StringComparer.OrdinalIgnoreCase));
-        await _tunnels.Writer.WriteAsync(tunnel);
+        accepted.SetResult(tunnel);
         await tunnel.IsOver.Task.WaitAsync(_end.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 }
